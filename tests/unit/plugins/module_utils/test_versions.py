@@ -11,7 +11,7 @@ def test_k3s_versions_round_trip_and_sort() -> None:
     names = ["v1.33.7+k3s1", "v1.33.7+k3s3", "v1.34.0-rc1+k3s1", "v1.34.0+k3s1", "v1.34.10+k3s1"]
     parsed = [parse_k3s(name) for name in names]
     assert [str(version) for version in parsed] == names
-    assert sorted(reversed(parsed)) == parsed
+    assert sorted(parsed) == parsed
 
 
 @pytest.mark.parametrize("text", ["1.34.4+k3s1", "v1.34.4", "v1.34+k3s1", "latest", "v1.34.4+rke2r1", ""])
@@ -75,7 +75,12 @@ def test_k3s_steps(have: str, want: str, says: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("have", "want", "says"),
-    [("1.19.5", "1.20.2", None), ("1.20.2", "1.19.5", None), ("1.18.4", "1.20.2", "1.19"), ("1.20.2", "1.18.1", "1.19")],
+    [
+        ("1.19.5", "1.20.2", None),
+        ("1.20.2", "1.19.5", None),
+        ("1.18.4", "1.20.2", "1.19"),
+        ("1.20.2", "1.18.1", "1.19"),
+    ],
 )
 def test_cilium_steps(have: str, want: str, says: str | None) -> None:
     error = versions.cilium_step(parse_plain(have, "x"), parse_plain(want, "x"))
