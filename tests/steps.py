@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Runs named steps one after the other: says what each is about, how it went, and how long it took.
+
+The last line is `N passed, N failed`. A step that cannot run because one it needs has failed counts as failed, so
+that nothing is left out silently.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+MESHLAB = (PYTHON, "-m", "meshlab")
+PLAY = ("ansible-playbook", "-i", "inventories/lab")
+
+# Scenarios in the order in which one cluster walks through them, and those that need a cluster of their own.
+SHARED_SCENARIOS = ("default", "k3s_ha", "cilium_stage1")
+OWN_SCENARIOS = ("greenfield_stage2",)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command with the sentence that is printed before it."""
+
+    name: str
+    what: str
+    command: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def pytest(*args: str) -> tuple[str, ...]:
+    return (PYTHON, "-m", "pytest", *args)
+
+
+CHECK = (
+    Step("ruff", "style and simple mistakes in every Python file", ("ruff", "check", "--quiet", ".")),
+    Step("mypy", "types of the plugins and of the lab, strictly", ("mypy",)),
+    Step("yamllint", "form of every YAML file", ("yamllint", "--strict", ".")),
+    Step("ansible-lint", "roles, playbooks and metadata against the production profile", ("ansible-lint", "-q")),
+    Step("tree", "the tree itself: argument specs, decisions, documentation, file rules", pytest("tests/check")),
+    Step("unit", "plans, renderers, judgements and clients, without a host", pytest("tests/unit")),
+)
+SANITY = (
+    Step("sanity", "ansible-test sanity on an installed copy of the tarball", ("tests/sanity.sh",)),
+    Step("tarball", "the built tarball, installed elsewhere and run by its names", pytest("tests/package")),
+)
+ARTIFACTS = Step("artifacts", "what the lab runs, built once into the cache", (*MESHLAB, "artifacts"))
+UP = (
+    ARTIFACTS,
+    Step("hosts", "the lab's hosts, created by Molecule", ("molecule", "create", "-s", "default"), ("artifacts",)),
+    Step("site", "site.yml against the lab's hosts", (*PLAY, "site.yml"), ("hosts",)),
+)
+DOWN = (Step("down", "the lab's hosts and network", ("molecule", "destroy", "-s", "default")),)
+K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", pytest("tests/k3s"), ("artifacts",))
+K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "core"), ("artifacts",))
+FAULTS = Step("faults", "lost servers, killed runs, bad inventories, secrets in the output", pytest("tests/faults"))
+BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "-m", "tests.bench")))
+
+NEXT = """
+The cluster is up. What to do next:
+  export KUBECONFIG=$(make kubeconfig)        then kubectl get nodes, helm -n kube-system list …
+  ssh -F $(make ssh-config) server1           a shell on a host
+  make up                                     again: nothing should change
+  make down                                   remove the lab; its artifacts stay in the cache
+"""
+
+
+def scenarios(names: Iterable[str], *, destroy: str = "never") -> tuple[Step, ...]:
+    """One step for each scenario; with "never" they follow one another on one lab."""
+    return tuple(
+        Step(
+            f"molecule-{name}",
+            f"Molecule scenario {name}",
+            ("molecule", "test", "-s", name, "--destroy", destroy),
+            ("artifacts",),
+        )
+        for name in names
+    )
+
+
+def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
+    """The steps of a target of the Makefile."""
+    one_lab = (ARTIFACTS, *scenarios(names or SHARED_SCENARIOS + OWN_SCENARIOS))
+    fresh = (ARTIFACTS, *scenarios(SHARED_SCENARIOS + OWN_SCENARIOS, destroy="always"))
+    targets = {
+        "artifacts": (ARTIFACTS,),
+        "up": UP,
+        "down": DOWN,
+        "check": CHECK,
+        "sanity": SANITY,
+        "molecule": one_lab,
+        "k3s": (ARTIFACTS, K3S),
+        "test": (*CHECK, *SANITY, *one_lab, *DOWN, K3S_CORE),
+        "test-full": (*CHECK, *SANITY, *fresh, K3S, *UP, FAULTS, *DOWN),
+        "bench": BENCH,
+    }
+    return targets[target]
+
+
+def run(step: Step, failed: set[str]) -> bool:
+    """Run one step, its output going where ours goes."""
+    print(f"== {step.name}: {step.what}", flush=True)
+    missing = sorted(failed.intersection(step.needs))
+    if missing:
+        print(f"-- {step.name}: FAILED, because {', '.join(missing)} failed", flush=True)
+        return False
+    started = time.monotonic()
+    try:
+        code = subprocess.run(
+            step.command, cwd=ROOT, env={**os.environ, **step.env}, stdin=subprocess.DEVNULL, check=False
+        ).returncode
+    except OSError as error:
+        print(error, flush=True)
+        code = 127
+    result = "ok" if code == 0 else f"FAILED ({code}): {shlex.join(step.command)}"
+    print(f"-- {step.name}: {time.monotonic() - started:.1f} s, {result}", flush=True)
+    return code == 0
+
+
+def main(argv: list[str]) -> int:
+    target, *names = argv
+    steps = plan(target, tuple(names))
+    started = time.monotonic()
+    failed: set[str] = set()
+    for step in steps:
+        if not run(step, failed):
+            failed.add(step.name)
+    if target == "up" and not failed:
+        print(NEXT)
+    print(f"{target}: {time.monotonic() - started:.1f} s", *(["; failed:", *sorted(failed)] if failed else []))
+    print(f"{len(steps) - len(failed)} passed, {len(failed)} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
