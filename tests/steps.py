@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Runs named steps one after the other: says what each is about, how it went, and how long it took.
 
 The last line is `N passed, N failed`. A step that cannot run because one it needs has failed counts as failed, so
