@@ -1,0 +1,66 @@
+"""The lab as Ansible sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from meshlab import ssh
+from meshlab.host import Host
+from meshlab.release import PORT, Release
+from meshlab.state import Paths
+
+GROUPS = {"server": "server", "agent": "agent", "files": "lab_files"}
+
+
+def empty() -> dict[str, Any]:
+    """A lab that is not there: all groups, no hosts."""
+    return _with_groups({name: [] for name in GROUPS.values()}, {}, {})
+
+
+def build(paths: Paths, hosts: Iterable[Host], release: Release | None) -> dict[str, Any]:
+    hosts = list(hosts)
+    members: dict[str, list[str]] = {name: [] for name in GROUPS.values()}
+    for host in hosts:
+        members[GROUPS[host.role]].append(host.hostname)
+    hostvars = {host.hostname: {"ansible_host": host.ip} for host in hosts}
+    return _with_groups(members, hostvars, _variables(paths, hosts, release))
+
+
+def _with_groups(
+    members: dict[str, list[str]], hostvars: dict[str, dict[str, Any]], variables: dict[str, Any]
+) -> dict[str, Any]:
+    groups: dict[str, Any] = {name: {"hosts": names} for name, names in members.items()}
+    return {
+        **groups,
+        "k3s_cluster": {"children": ["server", "agent"]},
+        "all": {"children": ["k3s_cluster", "lab_files"], "vars": variables},
+        "_meta": {"hostvars": hostvars},
+    }
+
+
+def _variables(paths: Paths, hosts: list[Host], release: Release | None) -> dict[str, Any]:
+    """Only what is known when the lab runs; what is always the same stands in inventories/lab/group_vars."""
+    variables: dict[str, Any] = {
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(paths.ssh_key),
+        "ansible_ssh_common_args": ssh.arguments(paths),
+        "ansible_control_path_dir": str(paths.control_sockets),
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "meshlab_prefix": paths.prefix,
+        "meshlab_kubeconfig": str(paths.kubeconfig),
+        "meshlab_state_dir": str(paths.root / "state"),
+    }
+    files = next((host for host in hosts if host.role == "files"), None)
+    if files is not None:
+        variables["meshlab_files_url"] = f"http://{files.ip}:{PORT}"
+    if release is not None:
+        variables |= {
+            "meshlab_k3s_version": release.version,
+            "meshlab_k3s_binary": str(release.binary),
+            "meshlab_k3s_sha256": release.binary_sha256,
+            "meshlab_airgap_images": str(release.airgap),
+            "meshlab_cilium_chart": str(release.chart),
+            "meshlab_helm": str(release.helm),
+        }
+    return variables

@@ -1,0 +1,221 @@
+"""A lab: hosts on a network of their own, made and removed as a whole."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from meshlab import dns, inventory, machine, nodeimage, podman, release, ssh, state, topology
+from meshlab.cache import Log, say
+from meshlab.errors import LabError
+from meshlab.host import VOLUMES, Host
+from meshlab.state import Paths, Record
+from meshlab.topology import load
+
+IMAGE = "localhost/meshlab-node"
+MTU = 1500
+T = TypeVar("T")
+ARTIFACTS = ["k3s", "cilium-chart", "helm", "images", "containerd-root"]
+
+
+class Lab:
+    """`Lab.open(...)` reads, or proposes; only `up` and `down` change anything."""
+
+    def __init__(self, paths: Paths, shape: topology.Topology, subnet: str, log: Log = say) -> None:
+        self.paths = paths
+        self.topology = shape
+        self.subnet = ipaddress.IPv4Network(subnet)
+        self.log = log
+        self.hosts: dict[str, Host] = {spec.name: self._host(spec) for spec in shape.hosts}
+
+    @classmethod
+    def open(cls, prefix: str | None = None, topology: str | None = None, log: Log = say) -> Lab:
+        """The lab with this prefix as it is, or as `up` would make it."""
+        paths = Paths(prefix or state.prefix_from_environment())
+        record = state.read(paths)
+        wanted = topology or os.environ.get("MESHLAB_TOPOLOGY")
+        if record is None:
+            record = _proposal(paths, wanted or state.DEFAULT_TOPOLOGY)
+        elif wanted and wanted != record.topology:
+            raise LabError(
+                f"lab {paths.prefix}: it was made with topology {record.topology}, asked for is {wanted}: "
+                f"take it down first, or use another MESHLAB_PREFIX"
+            )
+        return cls(paths, load(record.topology), record.subnet, log)
+
+    @property
+    def prefix(self) -> str:
+        return self.paths.prefix
+
+    @property
+    def bare(self) -> bool:
+        """For work on the lab itself: hosts without the artifacts."""
+        return os.environ.get("MESHLAB_BARE") == "1"
+
+    def _host(self, spec: topology.HostSpec) -> Host:
+        return Host(
+            prefix=self.prefix,
+            hostname=spec.name,
+            role=spec.role,
+            ip=topology.ip_of(self.subnet, spec.address),
+            data=self.paths.host(spec.name),
+            seed=_seed,
+        )
+
+    # -- up
+
+    def up(self) -> Lab:
+        """Make what is missing, start what is stopped, leave the rest alone."""
+        machine.require()
+        begin = time.monotonic()
+        with state.lock(self.prefix):
+            record = self._settle()
+            machine.switch_bridge_filters_off()
+            self._write_configuration()
+            artifacts = {} if self.bare else self._artifacts()
+            placed = release.place(self.paths.files, artifacts) if artifacts else None
+            states = podman.containers(self.prefix)
+            if missing := [host for host in self.hosts.values() if host.name not in states]:
+                self._create(missing, record.image)
+            stopped = [host for host in self.hosts.values() if states.get(host.name) != "running"]
+            self._each(stopped, Host.start)
+            self._write_inventory(placed)
+            self._check()
+        seconds = time.monotonic() - begin
+        self.log(f"[lab {self.prefix}] {len(self.hosts)} hosts run, {len(stopped)} of them started, {seconds:.1f} s")
+        return self
+
+    def _settle(self) -> Record:
+        """Decide subnet and image once, and write it down before the first change."""
+        with state.lock(".subnets"):
+            record = state.read(self.paths)
+            if record is None:
+                record = _proposal(self.paths, self.topology.name)
+            if record.subnet != str(self.subnet):
+                raise LabError(f"lab {self.prefix}: another lab has just taken {self.subnet}: try again")
+            if not record.image:
+                record = Record(record.topology, record.subnet, f"{IMAGE}:{nodeimage.ensure(self.log).name}")
+                state.write(self.paths, record)
+        return record
+
+    def _write_configuration(self) -> None:
+        ssh.prepare_keys(self.paths, str(self.subnet))
+        for directory in (self.paths.control_sockets, self.paths.files):
+            directory.mkdir(parents=True, exist_ok=True)
+        state.write_if_changed(self.paths.etc / "dnsmasq.conf", dns.dnsmasq_conf(self.hosts.values()))
+        state.write_if_changed(self.paths.ssh_config, ssh.config(self.paths, self.hosts.values()))
+
+    def _artifacts(self) -> dict[str, Path]:
+        from meshlab import artifacts
+
+        return artifacts.ensure(ARTIFACTS, self.log)
+
+    def _write_inventory(self, placed: release.Release | None) -> None:
+        data = inventory.build(self.paths, self.hosts.values(), placed)
+        state.write_if_changed(self.paths.inventory, json.dumps(data, indent=2) + "\n")
+
+    def _create(self, hosts: list[Host], image: str) -> None:
+        self._import_image(image)
+        self._make_network()
+        self._each(hosts, lambda host: self._create_one(host, image))
+
+    def _import_image(self, image: str) -> None:
+        with state.lock(".image"):
+            if podman.image_exists(image):
+                return
+            directory = nodeimage.ensure(self.log)
+            if image != f"{IMAGE}:{directory.name}":
+                raise LabError(f"lab {self.prefix}: its node image {image} is gone: take the lab down and up again")
+            archive = str(directory / nodeimage.ARCHIVE)
+            podman.run(["import", "--quiet", "--change", f'CMD ["{nodeimage.INIT}"]', archive, image], timeout=600)
+
+    def _make_network(self) -> None:
+        if podman.network_exists(self.prefix):
+            return
+        gateway = topology.ip_of(self.subnet, 1)
+        options = ["--disable-dns", "--label", f"meshlab={self.prefix}", "--opt", f"mtu={MTU}"]
+        podman.run(["network", "create", *options, "--subnet", str(self.subnet), "--gateway", gateway, self.prefix])
+
+    def _create_one(self, host: Host, image: str) -> None:
+        host.prepare()
+        if host.role != "files" and not self.bare:
+            host.seed_images()
+        podman.run(["create", *self._create_options(host), image])
+
+    def _create_options(self, host: Host) -> list[str]:
+        spec = next(spec for spec in self.topology.hosts if spec.name == host.hostname)
+        files = self.topology.files_host
+        resolver = topology.ip_of(self.subnet, files.address if files else 1)
+        options = ["--name", host.name, "--hostname", host.hostname, "--label", f"meshlab={self.prefix}"]
+        options += ["--systemd=always", "--privileged", "--cgroupns=private"]
+        mac = topology.mac_of(self.subnet, spec.address)
+        options += ["--network", self.prefix, "--ip", host.ip, "--mac-address", mac]
+        options += ["--dns", resolver, "--dns-search", dns.DOMAIN, "--dns-option=timeout:1", "--dns-option=attempts:2"]
+        for other in self.hosts.values():
+            if other is not host:
+                options += ["--add-host", f"{other.hostname}:{other.ip}"]
+        for directory, mount_point in VOLUMES.items():
+            options += ["--volume", f"{host.data / directory}:{mount_point}"]
+        options += ["--volume", f"{self.paths.etc}:/etc/meshlab:ro"]
+        if host.role == "files":
+            options += ["--volume", f"{self.paths.files}:/srv/files:ro"]
+        return options
+
+    def _check(self) -> None:
+        found = self.problems()
+        if found:
+            raise LabError(f"lab {self.prefix}: " + "; ".join(found))
+
+    def problems(self) -> list[str]:
+        """What is not as a lab must be, one sentence each; asked of the things themselves."""
+        found = [f"this machine: {path.name} is on" for path in machine.bridge_filters_on()]
+        found += machine.shared_groups(podman.main_processes([host.name for host in self.hosts.values()]))
+        return found + [line for lines in self._each(self.hosts.values(), Host.problems) for line in lines]
+
+    # -- down
+
+    def down(self) -> None:
+        """Remove hosts, network, groups and state; the artifacts stay."""
+        with state.lock(self.prefix):
+            self._end_ssh_connections()
+            names = list(podman.containers(self.prefix))
+            if names:
+                podman.run(["rm", "--force", "--time", "0", *names])
+            if podman.network_exists(self.prefix):
+                podman.run(["network", "rm", self.prefix])
+            subprocess.run(["rm", "-rf", "--one-file-system", str(self.paths.root)], check=True)
+        self.log(f"[lab {self.prefix}] removed")
+
+    def _end_ssh_connections(self) -> None:
+        """Ansible's connections outlive its runs; a lab made anew at these addresses must not meet them."""
+        for socket_path in self.paths.control_sockets.glob("*"):
+            command = ["ssh", "-O", "exit", "-o", f"ControlPath={socket_path}", "lab"]
+            subprocess.run(command, capture_output=True, check=False)
+
+    def status(self) -> dict[str, Any]:
+        states = podman.containers(self.prefix)
+        return {
+            host.hostname: {"ip": host.ip, "state": states.get(host.name, "absent")} for host in self.hosts.values()
+        }
+
+    def _each(self, hosts: Iterable[Host], action: Callable[[Host], T]) -> list[T]:
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return list(pool.map(action, hosts))
+
+
+def _proposal(paths: Paths, topology_name: str) -> Record:
+    taken = state.subnets_of_other_labs(paths.prefix)
+    return Record(topology_name, state.choose_subnet(paths.prefix, os.environ.get("MESHLAB_SUBNET"), taken), image="")
+
+
+def _seed(directory: Path) -> None:
+    from meshlab import artifacts
+
+    artifacts.seed_containerd(directory)

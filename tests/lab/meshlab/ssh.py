@@ -1,0 +1,59 @@
+"""Keys of a lab, and what ssh has to know to use them."""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from meshlab.host import Host
+from meshlab.state import Paths, write_if_changed
+
+OPTIONS = {
+    "User": "root",
+    "IdentitiesOnly": "yes",
+    "StrictHostKeyChecking": "yes",
+    "ConnectTimeout": "10",
+    # A host of the lab may be killed at any time: notice it within seconds.
+    "ServerAliveInterval": "5",
+    "ServerAliveCountMax": "3",
+}
+
+
+def prepare_keys(paths: Paths, subnet: str) -> None:
+    """One key for the user, one that all hosts of the lab show; made once for the lab's life."""
+    paths.etc.mkdir(parents=True, exist_ok=True)
+    host_key = paths.etc / "host_key"
+    _make_key(paths.ssh_key)
+    _make_key(host_key)
+    write_if_changed(paths.etc / "authorized_keys", _public(paths.ssh_key) + "\n", 0o600)
+    network = ipaddress.IPv4Network(subnet)
+    pattern = str(network.network_address).rsplit(".", 1)[0] + ".*"
+    write_if_changed(paths.known_hosts, f"{pattern} {_public(host_key)}\n")
+
+
+def _make_key(path: Path) -> None:
+    if not path.exists():
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "meshlab", "-f", str(path)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def _public(path: Path) -> str:
+    return path.with_suffix(".pub").read_text().strip()
+
+
+def config(paths: Paths, hosts: Iterable[Host]) -> str:
+    common = {**OPTIONS, "IdentityFile": str(paths.ssh_key), "UserKnownHostsFile": str(paths.known_hosts)}
+    blocks = []
+    for host in hosts:
+        lines = [f"Host {host.hostname} {host.name}", f"  HostName {host.ip}"]
+        lines += [f"  {key} {value}" for key, value in common.items()]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def arguments(paths: Paths) -> str:
+    """The same as options of a command, for Ansible."""
+    common = {**OPTIONS, "UserKnownHostsFile": str(paths.known_hosts)}
+    return " ".join(f"-o {key}={value}" for key, value in common.items() if key != "User")
