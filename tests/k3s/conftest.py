@@ -1,0 +1,170 @@
+"""The hosts, and one cluster that grows as the tests go on: the files' numbers are the order of its life."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from meshlab.host import Host
+from meshlab.lab import Lab
+
+from . import images
+from .cluster import BINARY, DATA, Node
+
+MARKERS = ("core: the part of the suite that every test run includes", "full: slow; only in the whole suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is not said to be slow belongs to the core."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.core)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The machines, and what all servers of the cluster agree on."""
+
+    server1: Node
+    server2: Node
+    server3: Node
+    agent1: Node
+    token: str
+    agent_token: str
+
+    @property
+    def servers(self) -> tuple[Node, ...]:
+        return self.server1, self.server2, self.server3
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return *self.servers, self.agent1
+
+    def server_config(self, **more: Any) -> dict[str, Any]:
+        """What every server has; keyword arguments are keys with underscores, None leaves a key out."""
+        base: dict[str, Any] = {
+            "token": self.token,
+            "agent-token": self.agent_token,
+            "flannel-backend": "none",
+            "disable-network-policy": True,
+            "disable": ["traefik", "servicelb", "metrics-server", "local-storage", "coredns"],
+            "secrets-encryption": True,
+            "tls-san": ["k3s.suite.test"],
+        }
+        base |= {key.replace("_", "-"): value for key, value in more.items()}
+        return {key: value for key, value in base.items() if value is not None}
+
+    def joining(self, through: Node, **more: Any) -> dict[str, Any]:
+        return self.server_config(server=through.url, **more)
+
+    def agent_config(self, through: Node, **more: Any) -> Mapping[str, Any]:
+        return {"server": through.url, "token": self.agent_token, **more}
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Hosts without k3s; they stay if MESHLAB_KEEP is set, for a look at what went wrong."""
+    found = Lab.open(prefix=os.environ.get("MESHLAB_PREFIX", "ks3"), topology="k3s")
+    found.down()
+    found.up()
+    yield found
+    if not os.environ.get("MESHLAB_KEEP"):
+        found.down()
+
+
+def _artifact(name: str) -> Path:
+    from meshlab import artifacts
+
+    found: dict[str, Path] = artifacts.ensure([name])
+    return found[name]
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    given = os.environ.get("K3S_BINARY")
+    path = Path(given) if given else _artifact("k3s") / "k3s"
+    assert path.is_file(), f"{path}: no such file; K3S_BINARY must be the path of a k3s binary"
+    return path
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: Lab, binary: Path) -> Cluster:
+    """The machines with the binary and nothing started."""
+
+    def install(host: Host) -> Node:
+        host.put(binary, BINARY, 0o755)
+        for name in ("kubectl", "crictl", "ctr"):
+            host.run(["ln", "-sf", "k3s", f"/usr/local/bin/{name}"])
+        node = Node(host, "agent" if host.role == "agent" else "server")
+        node.install(node.role)
+        return node
+
+    with ThreadPoolExecutor() as pool:
+        nodes = dict(zip(lab.hosts, pool.map(install, lab.hosts.values()), strict=True))
+    return Cluster(**nodes, token=secrets.token_hex(16), agent_token=secrets.token_hex(16))
+
+
+@pytest.fixture(scope="session")
+def server1(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """The first server, up: its configuration is spread over several files, as test_3_configuration wants it."""
+    node = cluster.server1
+    node.configure(
+        cluster.server_config(
+            cluster_init=True, write_kubeconfig_mode="0600",
+            node_label=["suite/replaced=by-a-later-file"], node_taint=["suite/replaced=yes:PreferNoSchedule"],
+        )
+    )  # fmt: skip
+    for name, content in DROP_INS.items():
+        node.put(f"/etc/rancher/k3s/config.yaml.d/{name}", content)
+    node.put("/etc/rancher/k3s/registries.yaml", REGISTRIES, 0o600)
+    tar = images.archive(tmp_path_factory.mktemp("images"), "marker.suite.test/before:1")
+    node.host.put(tar, f"{DATA}/agent/images/before.tar")
+    node.install("server", "--write-kubeconfig-mode 0640")
+    node.start()
+    return node
+
+
+DROP_INS = {
+    # Written in another order than they are read in.
+    "20-second.yaml": "node-label+:\n  - suite/second=appended\nnode-taint+:\n  - suite/second=yes:PreferNoSchedule\n"
+    "write-kubeconfig-mode: '0604'\n",
+    "10-first.yaml": "node-label:\n  - suite/first=replaces\nnode-taint:\n  - suite/first=yes:PreferNoSchedule\n"
+    "write-kubeconfig-mode: '0644'\n",
+    "30-third.yml": "node-label+: suite/third=appended\nno-such-option-of-k3s: true\n",
+    "40-ignored.txt": "node-label+:\n  - suite/ignored=yes\n",
+}
+REGISTRIES = {"mirrors": {"mirror.suite.test": {"endpoint": ["http://127.0.0.1:5099"]}}}
+
+
+@pytest.fixture(scope="session")
+def agent1(cluster: Cluster, server1: Node) -> Node:
+    """An agent that joined while the first server was the only one, and has a kube-proxy."""
+    node = cluster.agent1
+    node.wipe()
+    node.configure(cluster.agent_config(server1, **{"node-label": ["suite/agent=yes"]}))
+    node.install("agent")
+    node.start()
+    return node
+
+
+@pytest.fixture(scope="session")
+def trio(cluster: Cluster, server1: Node, agent1: Node) -> Cluster:
+    """Three servers, joined one after the other, and the agent; the two that came later have no kube-proxy."""
+    secure = server1.read(f"{DATA}/server/token").strip()
+    for node, token in ((cluster.server2, secure), (cluster.server3, cluster.token)):
+        node.wipe()
+        node.configure(cluster.joining(server1, token=token, disable_kube_proxy=True))
+        node.install("server")
+        node.start()
+    return cluster
