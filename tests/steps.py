@@ -43,6 +43,7 @@ def pytest(*args: str) -> tuple[str, ...]:
 CHECK = (
     Step("ruff", "style and simple mistakes in every Python file", ("ruff", "check", "--quiet", ".")),
     Step("mypy", "types of the plugins and of the lab, strictly", ("mypy",)),
+    Step("python39", "hosts need no Python newer than 3.9", ("vermin", "-q", "--violations", "-t=3.9-", "plugins")),
     Step("yamllint", "form of every YAML file", ("yamllint", "--strict", ".")),
     Step("ansible-lint", "roles, playbooks and metadata against the production profile", ("ansible-lint", "-q")),
     Step("tree", "the tree itself: argument specs, decisions, documentation, file rules", pytest("tests/check")),
@@ -88,17 +89,19 @@ def scenarios(names: Iterable[str], *, destroy: str = "never") -> tuple[Step, ..
 
 def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     """The steps of a target of the Makefile."""
-    one_lab = (ARTIFACTS, *scenarios(names or SHARED_SCENARIOS + OWN_SCENARIOS))
-    fresh = (ARTIFACTS, *scenarios(SHARED_SCENARIOS + OWN_SCENARIOS, destroy="always"))
+    chosen = names or SHARED_SCENARIOS + OWN_SCENARIOS
+    shared = (ARTIFACTS, *scenarios(name for name in chosen if name not in OWN_SCENARIOS))
+    own = scenarios((name for name in chosen if name in OWN_SCENARIOS), destroy="always")
+    fresh = (ARTIFACTS, *scenarios(chosen, destroy="always"))
     targets = {
         "artifacts": (ARTIFACTS,),
         "up": UP,
         "down": DOWN,
         "check": CHECK,
         "sanity": SANITY,
-        "molecule": one_lab,
+        "molecule": (*shared, *own),
         "k3s": (ARTIFACTS, K3S),
-        "test": (*CHECK, *SANITY, *one_lab, *DOWN, K3S_CORE),
+        "test": (*CHECK, *SANITY, *shared, FAULTS, *DOWN, *own, K3S_CORE),
         "test-full": (*CHECK, *SANITY, *fresh, K3S, *UP, FAULTS, *DOWN),
         "bench": BENCH,
     }

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tree import ROOT, load, modules
 
 NAME = "meshwright.k3s_cilium"

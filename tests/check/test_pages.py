@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from tree import ROOT, tracked
 
 PAGES = tracked("*.md")

@@ -6,7 +6,6 @@ import ast
 from pathlib import Path
 
 import pytest
-
 from tree import ROOT, tracked
 
 PYTHON_FILES = tracked("*.py")

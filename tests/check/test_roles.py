@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import pytest
-
 from tree import ROOT, load, roles
 
 SECRET = re.compile(r"(token|password|secret|private_key)$")
