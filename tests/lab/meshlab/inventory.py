@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Iterable
 from typing import Any
 
 from meshlab import ssh
 from meshlab.host import Host
 from meshlab.release import PORT, Release
-from meshlab.state import Paths
+from meshlab.state import Paths, write_if_changed
 
 GROUPS = {"server": "server", "agent": "agent", "files": "lab_files"}
 
@@ -50,6 +52,7 @@ def _variables(paths: Paths, hosts: list[Host], release: Release | None) -> dict
         "meshlab_prefix": paths.prefix,
         "meshlab_kubeconfig": str(paths.kubeconfig),
         "meshlab_state_dir": str(paths.root / "state"),
+        **secrets_of(paths),
     }
     files = next((host for host in hosts if host.role == "files"), None)
     if files is not None:
@@ -64,3 +67,13 @@ def _variables(paths: Paths, hosts: list[Host], release: Release | None) -> dict
             "meshlab_helm": str(release.helm),
         }
     return variables
+
+
+def secrets_of(paths: Paths) -> dict[str, str]:
+    """Tokens of the lab's cluster, made once for the lab's life."""
+    file = paths.root / "secrets.json"
+    if not file.exists():
+        made = {name: secrets.token_hex(16) for name in ("meshlab_token", "meshlab_agent_token")}
+        write_if_changed(file, json.dumps(made), 0o600)
+    known: dict[str, str] = json.loads(file.read_text())
+    return known

@@ -119,7 +119,7 @@ class Lab:
 
     def _write_inventory(self, placed: release.Release | None) -> None:
         data = inventory.build(self.paths, self.hosts.values(), placed)
-        state.write_if_changed(self.paths.inventory, json.dumps(data, indent=2) + "\n")
+        state.write_if_changed(self.paths.inventory, json.dumps(data, indent=2) + "\n", 0o600)
 
     def _create(self, hosts: list[Host], image: str) -> None:
         self._import_image(image)

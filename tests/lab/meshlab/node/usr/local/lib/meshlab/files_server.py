@@ -28,7 +28,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         if self.path != "/healthz":
             super().do_GET()
             return
-        body = f"{self.client_address[0]}\n".encode()  # who asked: shows whether the source was masqueraded
+        # Who asked: shows whether the source was masqueraded.
+        body = f"{self.client_address[0].removeprefix('::ffff:')}\n".encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(body)))
