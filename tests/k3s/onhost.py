@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         with open(sys.argv[2], "a") as log:
             log.write(self.path + "\\n")
-        self.send_response(200 if self.path.rstrip("/") == "/v2" else 404)
+        self.send_response(200 if self.path.split("?")[0] == "/v2/" else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
     do_HEAD = do_GET
@@ -62,7 +62,8 @@ def processes():
             stat = open(f"/proc/{pid}/stat").read()
         except OSError:
             continue
-        yield int(pid), int(stat.rpartition(")")[2].split()[1]), b"containerd-shim" in line and b"/k3s/" in line
+        shim = b"containerd-shim" in line.split(b"\\0")[0] and b"/k3s/" in line
+        yield int(pid), int(stat.rpartition(")")[2].split()[1]), shim
 def left():
     seen = list(processes())
     ends = {pid for pid, parent, shim in seen if shim}
