@@ -1,0 +1,144 @@
+"""The things themselves after site.yml: nodes, agents' own status, rules, traffic; then a second and a dry run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from meshlab import fingerprint
+from meshlab.cluster import Cluster
+from meshlab.lab import Lab
+from meshlab.playbook import ROOT, Run, run_playbook
+from testinfra.host import Host
+
+testinfra_hosts = ["ansible://k3s_cluster"]
+INVENTORY = ROOT / "inventories" / "lab"
+NAMESPACE = "verify-stage1"
+IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.57"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Lab:
+    return Lab.open()
+
+
+@pytest.fixture(scope="module")
+def cluster(lab: Lab) -> Cluster:
+    return Cluster(lab.paths.kubeconfig)
+
+
+def node_names(lab: Lab) -> set[str]:
+    return {name for name, host in lab.hosts.items() if host.role in ("server", "agent")}
+
+
+def test_all_nodes_are_ready_and_untainted(cluster: Cluster, lab: Lab) -> None:
+    assert cluster.ready() == node_names(lab)
+    taints = [taint.key for node in cluster.nodes().values() for taint in node.spec.taints or []]
+    assert "node.cilium.io/agent-not-ready" not in taints
+
+
+def test_every_agent_is_healthy_and_leaves_services_to_kube_proxy(cluster: Cluster, lab: Lab) -> None:
+    for node in node_names(lab):
+        status = cluster.agent_status(node)
+        assert status["cilium"]["state"] == "Ok", node
+        assert status["kube-proxy-replacement"]["mode"] == "False", node
+        failing = [item["name"] for item in status["controllers"] if item["status"].get("consecutive-failure-count")]
+        assert failing == [], node
+
+
+def test_every_agent_reaches_every_node(cluster: Cluster, lab: Lab) -> None:
+    for node, pod in cluster.agents().items():
+        health = json.loads(
+            cluster.exec("kube-system", pod.metadata.name, ["cilium-health", "status", "-o", "json"], "cilium-agent")
+        )
+        seen = {entry["name"].rpartition("/")[2] for entry in health["nodes"]}
+        assert seen == node_names(lab), node
+        bad = [
+            entry["name"]
+            for entry in health["nodes"]
+            if entry["host"]["primary-address"]["icmp"].get("status")
+            or entry["host"]["primary-address"]["http"].get("status")
+        ]
+        assert bad == [], node
+
+
+def test_kube_proxy_holds_the_service_rules(host: Host) -> None:
+    assert "KUBE-SVC-" in host.check_output("iptables-save -t nat")
+
+
+@pytest.fixture(scope="module")
+def workload(cluster: Cluster) -> Iterator[str]:
+    """A pod with a hostPort on each node and a NodePort service over them."""
+    labels = {"app": "verify"}
+    container = {
+        "name": "web",
+        "image": IMAGE,
+        "args": ["netexec", "--http-port=8080"],
+        "ports": [{"containerPort": 8080, "hostPort": 18080}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+    }
+    spec = {"terminationGracePeriodSeconds": 1, "tolerations": [{"operator": "Exists"}], "containers": [container]}
+    daemons = {
+        "metadata": {"name": "web", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+    }
+    ports = [{"port": 80, "targetPort": 8080, "nodePort": 30880}]
+    service = {"metadata": {"name": "web"}, "spec": {"type": "NodePort", "selector": labels, "ports": ports}}
+    cluster.core.create_namespace({"metadata": {"name": NAMESPACE}})
+    try:
+        cluster.apps.create_namespaced_daemon_set(NAMESPACE, daemons)
+        cluster.core.create_namespaced_service(NAMESPACE, service)
+        deadline = time.monotonic() + 90
+        while True:
+            status = cluster.apps.read_namespaced_daemon_set("web", NAMESPACE).status
+            if status.number_ready and status.number_ready == status.desired_number_scheduled:
+                break
+            assert time.monotonic() < deadline, f"the workload is not ready: {status}"
+            time.sleep(0.5)
+        yield "web"
+    finally:
+        cluster.core.delete_namespace(NAMESPACE)
+
+
+def answer(host: Host, url: str) -> str:
+    return host.check_output(f"curl -sS --max-time 5 --retry 3 --retry-connrefused --retry-delay 1 {url}/hostname")
+
+
+def test_host_port_and_node_port_answer_on_every_node(host: Host, lab: Lab, workload: str) -> None:
+    for name in node_names(lab):
+        own = answer(host, f"http://{lab.hosts[name].ip}:18080")
+        assert own.startswith("web-")
+        assert answer(host, f"http://{lab.hosts[name].ip}:30880").startswith("web-")
+
+
+def test_the_cluster_address_reaches_pods_on_other_nodes(cluster: Cluster, workload: str) -> None:
+    address = cluster.core.read_namespaced_service("web", NAMESPACE).spec.cluster_ip
+    pods = cluster.core.list_namespaced_pod(NAMESPACE, label_selector="app=verify").items
+    for pod in pods:
+        url = f"http://{pod.status.pod_ip}:8080/dial?host={address}&port=80&protocol=http&request=hostname&tries=12"
+        seen = json.loads(cluster.exec(NAMESPACE, pod.metadata.name, ["curl", "-sS", "--max-time", "20", url]))
+        assert "errors" not in seen, (pod.spec.node_name, seen)
+        assert len(seen["responses"]) > 1, f"{pod.spec.node_name}: all twelve requests were answered by one pod"
+
+
+def everything(lab: Lab) -> dict[str, str]:
+    nodes = {name: lab.hosts[name] for name in node_names(lab)}
+    return fingerprint.of_hosts(nodes) | fingerprint.of_cluster(lab.paths.kubeconfig)
+
+
+def untouched(lab: Lab, *args: str) -> Run:
+    before = everything(lab)
+    run = run_playbook(INVENTORY, "site.yml", *args).succeeded()
+    print(f"site.yml {' '.join(args)}: {run.seconds:.1f} s")
+    assert fingerprint.difference(before, everything(lab)) == []
+    return run
+
+
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    assert set(untouched(lab).changed.values()) == {0}
+
+
+def test_a_dry_run_on_the_live_cluster_changes_nothing(lab: Lab) -> None:
+    assert set(untouched(lab, "--check", "--diff").changed.values()) == {0}

@@ -1,0 +1,52 @@
+"""What a verification asks a cluster: its nodes, each agent's own word, a workload's answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.stream import stream
+
+
+class Cluster:
+    """The lab's cluster, seen through its kubeconfig and nothing of the collection."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        api = config.new_client_from_config(str(kubeconfig))
+        self.core, self.apps = client.CoreV1Api(api), client.AppsV1Api(api)
+
+    def nodes(self) -> dict[str, Any]:
+        return {node.metadata.name: node for node in self.core.list_node().items}
+
+    def ready(self) -> set[str]:
+        return {name for name, node in self.nodes().items() if _condition(node, "Ready") == "True"}
+
+    def agents(self) -> dict[str, Any]:
+        """Cilium's pod on each node."""
+        pods = self.core.list_namespaced_pod("kube-system", label_selector="k8s-app=cilium").items
+        return {pod.spec.node_name: pod for pod in pods}
+
+    def agent_status(self, node: str) -> dict[str, Any]:
+        """What the agent on a node says of itself."""
+        command = ["cilium-dbg", "status", "-o", "json"]
+        return dict(json.loads(self.exec("kube-system", self.agents()[node].metadata.name, command, "cilium-agent")))
+
+    def exec(self, namespace: str, pod: str, command: list[str], container: str | None = None) -> str:
+        connect = self.core.connect_get_namespaced_pod_exec
+        options: dict[str, Any] = {"container": container} if container else {}
+        session = stream(
+            connect, pod, namespace, command=command, stdout=True, stderr=True, stdin=False, tty=False,
+            _preload_content=False, **options,
+        )  # fmt: skip
+        session.run_forever(timeout=30)
+        output = str(session.read_stdout())
+        if session.returncode:
+            shown = f"{session.returncode}: {session.read_stderr()}"
+            raise RuntimeError(f"{' '.join(command)} in {namespace}/{pod}: {shown}")
+        return output
+
+
+def _condition(node: Any, kind: str) -> str:
+    return next((cond.status for cond in node.status.conditions if cond.type == kind), "absent")
