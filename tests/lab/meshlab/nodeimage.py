@@ -33,7 +33,7 @@ def ensure(log: Log = say) -> Path:
 
 def build(directory: Path) -> None:
     sources = directory / "sources.list"
-    sources.write_text(debian_sources(_apt_index_targets()))
+    sources.write_text(debian_sources(apt_index_targets()))
     command = ["nice", "mmdebstrap", *mmdebstrap_options(), SUITE, str(directory / ARCHIVE), str(sources)]
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
@@ -58,7 +58,7 @@ def mmdebstrap_options() -> list[str]:
     return options + [f"--customize-hook={hook}" for hook in hooks]
 
 
-def _apt_index_targets() -> str:
+def apt_index_targets() -> str:
     fields = "$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
     command = ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]
     return subprocess.run(command, text=True, capture_output=True, check=True).stdout
