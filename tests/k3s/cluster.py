@@ -215,7 +215,7 @@ class Node:
         tls = f"{DATA}/server/tls/etcd"
         options = {"ca": f"{tls}/server-ca.crt", "cert": f"{tls}/client.crt", "key": f"{tls}/client.key"}
         answer: dict[str, Any] = {}
-        for port in (2382, 2379):  # HTTP has a port of its own in newer releases
+        for port in (2382, 2379):  # k3s pull request 8402: HTTP has a port of its own
             answer = self.request(f"https://127.0.0.1:{port}{path}", body=json.dumps(body), **options)
             if answer.get("status") == 200:
                 found: dict[str, Any] = json.loads(answer["body"])

@@ -84,7 +84,7 @@ def test_an_agent_with_a_wrong_token(server1: Node, outsider: Node) -> None:
 
 @pytest.mark.full
 def test_another_token_for_the_datastore_that_is_there(cluster: Cluster, server1: Node) -> None:
-    """k3s docs, cli/token.md: the token encrypts the bootstrap data, so a server cannot start with another one."""
+    """k3s docs, cli/token.md, and k3s issue 4640: the bootstrap data are encrypted with the token."""
     token = server1.read(f"{DATA}/server/token")
     server1.stop()
     try:
