@@ -12,5 +12,7 @@ DOMAIN = "lab.test"
 def dnsmasq_conf(hosts: Iterable[Host]) -> str:
     """Authoritative for everything: what the lab does not know does not exist, and is refused without a time-out."""
     lines = ["no-resolv", "no-hosts", "user=root", "domain-needed", "address=/#/"]
-    lines += [f"host-record={host.hostname},{host.hostname}.{DOMAIN},{host.ip}" for host in hosts]
+    for host in hosts:
+        addresses = ",".join(address for address in (host.ip, host.ip6) if address)
+        lines.append(f"host-record={host.hostname},{host.hostname}.{DOMAIN},{addresses}")
     return "\n".join(lines) + "\n"

@@ -33,6 +33,7 @@ class Host:
     hostname: str
     role: str
     ip: str
+    ip6: str | None
     data: Path
     seed: Callable[[Path], None]
 

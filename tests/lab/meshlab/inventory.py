@@ -25,8 +25,12 @@ def build(paths: Paths, hosts: Iterable[Host], release: Release | None) -> dict[
     members: dict[str, list[str]] = {name: [] for name in GROUPS.values()}
     for host in hosts:
         members[GROUPS[host.role]].append(host.hostname)
-    hostvars = {host.hostname: {"ansible_host": host.ip} for host in hosts}
+    hostvars = {host.hostname: _hostvars(host) for host in hosts}
     return _with_groups(members, hostvars, _variables(paths, hosts, release))
+
+
+def _hostvars(host: Host) -> dict[str, str]:
+    return {"ansible_host": host.ip} | ({"meshlab_ipv6": host.ip6} if host.ip6 is not None else {})
 
 
 def _with_groups(

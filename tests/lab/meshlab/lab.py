@@ -65,6 +65,7 @@ class Lab:
             hostname=spec.name,
             role=spec.role,
             ip=topology.ip_of(self.subnet, spec.address),
+            ip6=topology.ip6_of(self.subnet, spec.address) if self.topology.ipv6 else None,
             data=self.paths.host(spec.name),
             seed=_seed,
         )
@@ -94,7 +95,7 @@ class Lab:
 
     def _settle(self) -> Record:
         """Decide subnet and image once, and write it down before the first change."""
-        with state.lock(".subnets"):
+        with state.lock("_subnets"):
             record = state.read(self.paths)
             if record is None:
                 record = _proposal(self.paths, self.topology.name)
@@ -127,7 +128,7 @@ class Lab:
         self._each(hosts, lambda host: self._create_one(host, image))
 
     def _import_image(self, image: str) -> None:
-        with state.lock(".image"):
+        with state.lock("_image"):
             if podman.image_exists(image):
                 return
             directory = nodeimage.ensure(self.log)
@@ -141,7 +142,10 @@ class Lab:
             return
         gateway = topology.ip_of(self.subnet, 1)
         options = ["--disable-dns", "--label", f"meshlab={self.prefix}", "--opt", f"mtu={MTU}"]
-        podman.run(["network", "create", *options, "--subnet", str(self.subnet), "--gateway", gateway, self.prefix])
+        options += ["--subnet", str(self.subnet), "--gateway", gateway]
+        if self.topology.ipv6:
+            options += ["--ipv6", "--subnet", topology.subnet6_of(self.subnet)]
+        podman.run(["network", "create", *options, self.prefix])
 
     def _create_one(self, host: Host, image: str) -> None:
         host.prepare()
@@ -157,6 +161,8 @@ class Lab:
         options += ["--systemd=always", "--privileged", "--cgroupns=private"]
         mac = topology.mac_of(self.subnet, spec.address)
         options += ["--network", self.prefix, "--ip", host.ip, "--mac-address", mac]
+        if host.ip6 is not None:
+            options += ["--ip6", host.ip6]
         options += ["--dns", resolver, "--dns-search", dns.DOMAIN, "--dns-option=timeout:1", "--dns-option=attempts:2"]
         for other in self.hosts.values():
             if other is not host:

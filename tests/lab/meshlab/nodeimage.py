@@ -28,7 +28,8 @@ INIT = "/usr/local/lib/meshlab/init"
 
 def ensure(log: Log = say) -> Path:
     """The directory that holds the image's tar; built if it is not in the cache."""
-    return cached("node-image", [Path(__file__), TREE], build, log)
+    options = [option.replace(str(TREE), "TREE") for option in mmdebstrap_options()]
+    return cached("node-image", [SUITE, *options, TREE], build, log)
 
 
 def build(directory: Path) -> None:

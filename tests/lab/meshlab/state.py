@@ -117,7 +117,7 @@ def write_if_changed(path: Path, text: str, mode: int = 0o644) -> None:
 
 @contextlib.contextmanager
 def lock(name: str) -> Iterator[None]:
-    """One command at a time for one lab (or, for `.subnets`, for all of them)."""
+    """One command at a time for one lab (or, for `_subnets`, for all of them)."""
     labs_dir().mkdir(parents=True, exist_ok=True)
     with (labs_dir() / f".{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -24,6 +24,7 @@ class HostSpec:
 class Topology:
     name: str
     hosts: tuple[HostSpec, ...]
+    ipv6: bool = False
 
     @property
     def files_host(self) -> HostSpec | None:
@@ -35,9 +36,10 @@ def load(name: str, directory: Path = DIRECTORY) -> Topology:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in directory.glob("*.json")))
         raise LabError(f"topology {name}: not known; there are: {known}")
-    hosts = tuple(HostSpec(**entry) for entry in json.loads(path.read_text())["hosts"])
+    content = json.loads(path.read_text())
+    hosts = tuple(HostSpec(**entry) for entry in content["hosts"])
     _check(name, hosts)
-    return Topology(name, hosts)
+    return Topology(name, hosts, content.get("ipv6", False))
 
 
 def _check(name: str, hosts: tuple[HostSpec, ...]) -> None:
@@ -54,6 +56,16 @@ def _check(name: str, hosts: tuple[HostSpec, ...]) -> None:
 
 def ip_of(subnet: ipaddress.IPv4Network, address: int) -> str:
     return str(subnet.network_address + address)
+
+
+def subnet6_of(subnet: ipaddress.IPv4Network) -> str:
+    """Unique local addresses that go with the IPv4 subnet."""
+    packed = subnet.network_address.packed
+    return f"fd4d:{packed[0]:x}{packed[1]:02x}:{packed[2]:x}::/64"
+
+
+def ip6_of(subnet: ipaddress.IPv4Network, address: int) -> str:
+    return str(ipaddress.IPv6Network(subnet6_of(subnet)).network_address + address)
 
 
 def mac_of(subnet: ipaddress.IPv4Network, address: int) -> str:

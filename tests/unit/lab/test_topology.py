@@ -16,6 +16,7 @@ SUBNET = ipaddress.IPv4Network("10.117.3.0/24")
     [
         ("default", ["files", "server1", "server2", "server3", "agent1"]),
         ("small", ["files", "server1", "agent1"]),
+        ("dual", ["files", "server1", "agent1"]),
         ("k3s", ["server1", "server2", "server3", "agent1"]),
     ],
 )
@@ -26,7 +27,7 @@ def test_the_committed_topologies(name: str, hosts: list[str]) -> None:
 
 
 def test_an_unknown_topology_names_the_known_ones() -> None:
-    with pytest.raises(LabError, match="there are: default, k3s, small"):
+    with pytest.raises(LabError, match="there are: default, dual, k3s, small"):
         topology.load("huge")
 
 
@@ -49,3 +50,5 @@ def test_a_bad_topology_is_refused(tmp_path: Path, hosts: list[tuple[str, str, i
 def test_addresses_are_made_from_the_subnet() -> None:
     assert topology.ip_of(SUBNET, 11) == "10.117.3.11"
     assert topology.mac_of(SUBNET, 11) == "02:4d:0a:75:03:0b"
+    assert topology.subnet6_of(SUBNET) == "fd4d:a75:3::/64"
+    assert topology.ip6_of(SUBNET, 17) == "fd4d:a75:3::11"
