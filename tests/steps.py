@@ -45,7 +45,7 @@ CHECK = (
     Step("mypy", "types of the plugins and of the lab, strictly", ("mypy",)),
     Step("python39", "hosts need no Python newer than 3.9", ("vermin", "-q", "--violations", "-t=3.9-", "plugins")),
     Step("yamllint", "form of every YAML file", ("yamllint", "--strict", ".")),
-    Step("ansible-lint", "roles, playbooks and metadata against the production profile", ("ansible-lint", "-q")),
+    Step("ansible-lint", "roles, playbooks, metadata: the production profile", ("ansible-lint", "-q", "--nocolor")),
     Step("docs", "docs/reference says what the code says", (PYTHON, "tests/docs.py", "--check")),
     Step("tree", "the tree itself: argument specs, decisions, documentation, file rules", pytest("tests/check")),
     Step("unit", "plans, renderers, judgements and clients, without a host", pytest("tests/unit")),
