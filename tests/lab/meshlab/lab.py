@@ -56,7 +56,7 @@ class Lab:
 
     @property
     def bare(self) -> bool:
-        """For work on the lab itself: hosts without the artifacts."""
+        """For work on the lab itself: artifacts that are not in the cache are left out instead of built."""
         return os.environ.get("MESHLAB_BARE") == "1"
 
     def _host(self, spec: topology.HostSpec) -> Host:
@@ -80,11 +80,11 @@ class Lab:
             record = self._settle()
             machine.switch_bridge_filters_off()
             self._write_configuration()
-            artifacts = {} if self.bare else self._artifacts()
-            placed = release.place(self.paths.files, artifacts) if artifacts else None
+            artifacts = self._artifacts()
+            placed = release.place(self.paths.files, artifacts) if artifacts.keys() >= release.NEEDS else None
             states = podman.containers(self.prefix)
             if missing := [host for host in self.hosts.values() if host.name not in states]:
-                self._create(missing, record.image)
+                self._create(missing, record.image, seeded="containerd-root" in artifacts)
             stopped = [host for host in self.hosts.values() if states.get(host.name) != "running"]
             self._each(stopped, Host.start)
             self._write_inventory(placed)
@@ -116,16 +116,21 @@ class Lab:
     def _artifacts(self) -> dict[str, Path]:
         from meshlab import artifacts
 
-        return artifacts.ensure(ARTIFACTS, self.log)
+        names = [name for name in ARTIFACTS if not (self.bare and artifacts.missing([name]))]
+        return artifacts.ensure(names, self.log) if names else {}
 
     def _write_inventory(self, placed: release.Release | None) -> None:
         data = inventory.build(self.paths, self.hosts.values(), placed)
         state.write_if_changed(self.paths.inventory, json.dumps(data, indent=2) + "\n", 0o600)
 
-    def _create(self, hosts: list[Host], image: str) -> None:
+    def _create(self, hosts: list[Host], image: str, seeded: bool) -> None:
         self._import_image(image)
         self._make_network()
-        self._each(hosts, lambda host: self._create_one(host, image))
+        for host in hosts:
+            host.prepare()
+            if seeded and host.role != "files":
+                host.seed_images()
+        self._each(hosts, lambda host: podman.run(["create", *self._create_options(host), image]))
 
     def _import_image(self, image: str) -> None:
         with state.lock("_image"):
@@ -146,12 +151,6 @@ class Lab:
         if self.topology.ipv6:
             options += ["--ipv6", "--subnet", topology.subnet6_of(self.subnet)]
         podman.run(["network", "create", *options, self.prefix])
-
-    def _create_one(self, host: Host, image: str) -> None:
-        host.prepare()
-        if host.role != "files" and not self.bare:
-            host.seed_images()
-        podman.run(["create", *self._create_options(host), image])
 
     def _create_options(self, host: Host) -> list[str]:
         spec = next(spec for spec in self.topology.hosts if spec.name == host.hostname)

@@ -13,6 +13,7 @@ from meshlab.state import write_if_changed
 K3S_VERSION = "v1.34.4+k3s1"
 PORT = 8000
 AIRGAP = "k3s-airgap-images-amd64.tar.zst"
+NEEDS = {"k3s", "images", "cilium-chart", "helm"}
 SUMS = "sha256sum-amd64.txt"
 
 
