@@ -64,7 +64,7 @@ DOWN = (Step("down", "the lab's hosts and network", ("molecule", "destroy", "-s"
 K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", pytest("tests/k3s"), ("artifacts",))
 K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "core"), ("artifacts",))
 FAULTS = Step("faults", "lost servers, killed runs, bad inventories, secrets in the output", pytest("tests/faults"))
-BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "-m", "tests.bench")))
+BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "tests/bench")))
 
 NEXT = """
 The cluster is up. What to do next:

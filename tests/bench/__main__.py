@@ -1,112 +1,151 @@
-"""Times of `make up` phase by phase, of a run that changes nothing, and the same for a peer. Prints; asserts nothing.
+"""The time of each phase of a first run and of a no-op run, on a lab of its own; PEER=path compares k3s-ansible.
 
-PEER names a checkout of k3s-io/k3s-ansible with an `airgap` folder that holds its install script as k3s-install.sh
-(its roles run that script even for a given binary). The peer then builds the same cluster, without a CNI, on hosts of
-the same lab, from the same k3s binary.
+PEER is a checkout of k3s-io/k3s-ansible. It gets fresh hosts of the same kind with the same k3s binary in place, since
+it would download it. It brings no Cilium; ours does.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from events import Profile, profile
-from meshlab import artifacts
+import yaml
 from meshlab.lab import Lab
-from meshlab.playbook import ROOT, Run, run_playbook
+from meshlab.playbook import ROOT, run_playbook
 
-JSON_LINES = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.jsonl", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
-
-
-def measure(run: Run) -> Profile:
-    """The run's profile; a run that failed ends the benchmark with what it printed last."""
-    if run.returncode != 0:
-        sys.exit(f"the run failed with {run.returncode}:\n{run.tail(20)}")
-    return profile(run.output.splitlines())
+CALLBACKS = Path(__file__).parent / "callbacks"
+SLOWEST = 8
 
 
-def show(title: str, result: Profile) -> None:
-    changed = sum(result.changed.values())
-    print(f"{title}: {result.seconds:.1f} s, changed={changed}, at most {result.tasks_most} tasks on a host")
-    for phase in result.phases:
-        print(f"  {phase.seconds:6.1f} s  {phase.name}")
-    sys.stdout.flush()
+@dataclass(frozen=True)
+class Measured:
+    """One run of a playbook."""
+
+    seconds: float
+    plays: list[tuple[str, float]]
+    tasks: list[tuple[str, float]]
+    per_host: dict[str, int]
+    changed: int
 
 
-def fresh(lab: Lab) -> float:
-    """Seconds that new hosts take."""
-    lab.down()
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    hosts_up: float
+    first: Measured
+    again: Measured
+
+
+def measure(inventory: Path, playbook: Path, cwd: Path, env: dict[str, str], scratch: Path) -> Measured:
+    phases = scratch / "phases.json"
+    callbacks = {"ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "phases"}
+    run = run_playbook(
+        inventory, str(playbook), env={**env, **callbacks, "MESHWRIGHT_PHASES": str(phases)}, timeout=1800, cwd=cwd
+    ).succeeded()
+    data = json.loads(phases.read_text())
+    return Measured(run.seconds, data["plays"], data["tasks"], data["per_host"], sum(data["changed"].values()))
+
+
+def fresh_lab() -> tuple[Lab, float]:
+    """Hosts that never saw k3s, and how long they took."""
+    Lab.open().down()
     started = time.monotonic()
-    lab.up()
-    return time.monotonic() - started
+    return Lab.open().up(), time.monotonic() - started
 
 
-def ours(lab: Lab) -> tuple[Profile, Profile]:
-    inventory = ROOT / "inventories" / "lab"
-    print(f"hosts: {fresh(lab):.1f} s")
-    first = measure(run_playbook(inventory, env=JSON_LINES))
-    show("ours, first run (k3s, Cilium, validation)", first)
-    again = measure(run_playbook(inventory, env=JSON_LINES))
-    show("ours, no-op run", again)
-    return first, again
+def ours(scratch: Path) -> Contender:
+    _lab, up = fresh_lab()
+    runs = [measure(ROOT / "inventories/lab", ROOT / "site.yml", ROOT, {}, scratch) for _ in range(2)]
+    return Contender("meshwright", up, *runs)
 
 
-def peer(lab: Lab, checkout: Path) -> tuple[Profile, Profile]:
-    print(f"hosts: {fresh(lab):.1f} s")
-    with tempfile.TemporaryDirectory() as scratch:
-        inventory = peer_inventory(lab, checkout, Path(scratch))
-        env = {**JSON_LINES, "ANSIBLE_CONFIG": str(checkout / "ansible.cfg")}
-        run = functools.partial(run_playbook, inventory, "playbooks/site.yml", env=env, cwd=checkout)
-        first = measure(run())
-        show("peer, first run (k3s, no CNI)", first)
-        again = measure(run())
-        show("peer, no-op run", again)
-    return first, again
+def peer(path: Path, scratch: Path) -> Contender:
+    lab, up = fresh_lab()
+    known = json.loads(lab.paths.inventory.read_text())
+    inventory = peer_inventory(lab, known, scratch)
+    playbook = next(path / name for name in ("playbooks/site.yml", "playbook/site.yml") if (path / name).exists())
+    runs = [measure(inventory, playbook, path, peer_environment(path, scratch), scratch) for _ in range(2)]
+    return Contender("k3s-ansible", up, *runs)
 
 
-def peer_inventory(lab: Lab, checkout: Path, scratch: Path) -> Path:
-    """The lab's hosts in the peer's variables: the same version, the same settings for a cluster without flannel."""
-    airgap = scratch / "airgap"
-    shutil.copytree(checkout / "airgap", airgap)
-    shutil.copy(artifacts.ensure(["k3s"], print)["k3s"] / "k3s", airgap / "k3s-amd64")
-    groups: dict[str, dict[str, object]] = {"server": {"hosts": {}}, "agent": {"hosts": {}}}
-    for name, host in lab.hosts.items():
-        if host.role in groups:
-            groups[host.role]["hosts"][name] = {"ansible_host": host.ip}  # type: ignore[index]
-    settings = {
-        "ansible_user": "root",
-        "ansible_ssh_common_args": f"-F {lab.paths.ssh_config}",
-        "k3s_version": "v1.34.4+k3s1",
-        "token": "bench-token-not-a-secret",
-        "api_endpoint": lab.hosts["server1"].ip,
-        "airgap_dir": str(airgap),
-        "extra_server_args": "--flannel-backend=none --disable-network-policy --disable=traefik --disable=servicelb",
-        "extra_agent_args": "",
-        "user_kubectl": False,
+def peer_inventory(lab: Lab, known: dict[str, Any], scratch: Path) -> Path:
+    variables = known["all"]["vars"]
+    for name in (*known["server"]["hosts"], *known["agent"]["hosts"]):
+        host = lab.hosts[name]
+        host.put(variables["meshlab_k3s_binary"], "/usr/local/bin/k3s", mode=0o755)
+        host.run(["ln", "-sf", "k3s", "/usr/local/bin/kubectl"], timeout=30)
+    hostvars = known["_meta"]["hostvars"]
+    groups = {
+        group: {"hosts": {name: hostvars[name] for name in known[group]["hosts"]}} for group in ("server", "agent")
     }
-    path = scratch / "inventory.json"
-    path.write_text(json.dumps({"k3s_cluster": {"children": groups, "vars": settings}}))
-    return path
+    more = {
+        "k3s_version": variables["meshlab_k3s_version"],
+        "token": variables["meshlab_token"],
+        "api_endpoint": hostvars[known["server"]["hosts"][0]]["ansible_host"],
+        "kubeconfig": str(scratch / "peer-kubeconfig"),
+        "extra_server_args": "",
+        "extra_agent_args": "",
+    }
+    file = scratch / "peer-inventory.yml"
+    file.write_text(yaml.safe_dump({"k3s_cluster": {"children": groups, "vars": {**variables, **more}}}))
+    file.chmod(0o600)
+    return file
 
 
-def main() -> None:
-    lab = Lab.open(prefix=os.environ.get("MESHLAB_PREFIX", "mw"), topology="default")
-    our_first, our_again = ours(lab)
-    checkout = os.environ.get("PEER")
-    if checkout:
-        peer_first, peer_again = peer(lab, Path(checkout).resolve())
-        print(f"first run, ours with Cilium to the peer without: {our_first.seconds / peer_first.seconds:.2f}")
-        print(f"no-op run, ours to the peer: {our_again.seconds / peer_again.seconds:.2f}")
-    else:
-        print("peer: not measured, PEER is not set")
+def peer_environment(path: Path, scratch: Path) -> dict[str, str]:
+    """Its own settings; a checkout that is a collection is also found by its name."""
+    galaxy = path / "galaxy.yml"
+    if galaxy.exists():
+        about = yaml.safe_load(galaxy.read_text())
+        link = scratch / "ansible_collections" / about["namespace"] / about["name"]
+        if not link.exists():
+            link.parent.mkdir(parents=True)
+            link.symlink_to(path)
+    settings = path / "ansible.cfg"
+    return {
+        "ANSIBLE_CONFIG": str(settings if settings.exists() else os.devnull),
+        "ANSIBLE_COLLECTIONS_PATH": str(scratch),
+        "ANSIBLE_ROLES_PATH": str(path / "roles"),
+    }
 
 
-main()
+def report(contenders: list[Contender]) -> None:
+    for one in contenders:
+        print(f"\n{one.name}: {one.first.seconds:.1f} s, again {one.again.seconds:.1f} s (changed {one.again.changed})")
+        print(f"  hosts up {one.hosts_up:.1f} s")
+        for name, seconds in one.first.plays:
+            print(f"  {seconds:7.1f} s  {name}")
+        print("  tasks per host: " + ", ".join(f"{host} {count}" for host, count in sorted(one.first.per_host.items())))
+        print(f"  slowest tasks of the first run, of {len(one.first.tasks)}:")
+        for name, seconds in sorted(one.first.tasks, key=lambda task: -task[1])[:SLOWEST]:
+            print(f"  {seconds:7.1f} s  {name}")
+    if len(contenders) == 2:
+        mine, other = contenders
+        print("\nof the peer's time:")
+        print(f"  first run {mine.first.seconds / other.first.seconds:.2f} (aim: at most 1, Cilium included)")
+        print(f"  no-op run {mine.again.seconds / other.again.seconds:.2f} (aim: at most 0.5)")
+
+
+def main() -> int:
+    os.environ.setdefault("MESHLAB_PREFIX", "mwbench")
+    path = Path(os.environ["PEER"]).resolve() if os.environ.get("PEER") else None
+    if path and not path.is_dir():
+        print(f"PEER={path} is not a directory: give the path of a checkout of k3s-io/k3s-ansible")
+        return 1
+    with tempfile.TemporaryDirectory() as scratch:
+        contenders = [ours(Path(scratch))]
+        if path:
+            contenders.append(peer(path, Path(scratch)))
+    report(contenders)
+    Lab.open().down()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
