@@ -34,7 +34,8 @@ venv: $(VENV)/.complete
 	@[ "$$(readlink .venv)" = "$(VENV)" ] || ln -sfn "$(VENV)" .venv
 
 $(VENV)/.complete: requirements/controller.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make needs Python 3.11 or newer as $(PYTHON)")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make needs Python 3.11 or newer: PYTHON=path make …")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make environments: install python3-venv" >&2; exit 1; }
 	@echo "== venv: pinned Python packages into $(VENV)"
 	@$(PYTHON) -m venv --clear "$(VENV)"
 	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<

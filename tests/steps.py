@@ -55,11 +55,8 @@ SANITY = (
     Step("tarball", "the built tarball, installed elsewhere and run by its names", pytest("tests/package")),
 )
 ARTIFACTS = Step("artifacts", "what the lab runs, built once into the cache", (*MESHLAB, "artifacts"))
-UP = (
-    ARTIFACTS,
-    Step("hosts", "the lab's hosts, created by Molecule", ("molecule", "create", "-s", "default"), ("artifacts",)),
-    Step("site", "site.yml against the lab's hosts", (*PLAY, "site.yml"), ("hosts",)),
-)
+HOSTS = Step("hosts", "the lab's hosts, created by Molecule", ("molecule", "create", "-s", "default"), ("artifacts",))
+SITE = Step("site", "site.yml against the lab's hosts", (*PLAY, "site.yml"), ("hosts",))
 DOWN = (Step("down", "the lab's hosts and network", ("molecule", "destroy", "-s", "default")),)
 K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", pytest("tests/k3s"), ("artifacts",))
 K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "core"), ("artifacts",))
@@ -96,14 +93,14 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     fresh = (ARTIFACTS, *scenarios(chosen, destroy="always"))
     targets = {
         "artifacts": (ARTIFACTS,),
-        "up": UP,
+        "up": (ARTIFACTS, HOSTS, SITE),
         "down": DOWN,
         "check": CHECK,
         "sanity": SANITY,
         "molecule": (*shared, *own),
         "k3s": (ARTIFACTS, K3S),
         "test": (*CHECK, *SANITY, *shared, FAULTS, *DOWN, *own, K3S_CORE),
-        "test-full": (*CHECK, *SANITY, *fresh, K3S, *UP, FAULTS, *DOWN),
+        "test-full": (*CHECK, *SANITY, *fresh, K3S, HOSTS, SITE, FAULTS, *DOWN),
         "bench": BENCH,
     }
     return targets[target]

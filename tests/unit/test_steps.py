@@ -1,0 +1,76 @@
+"""The step runner: what it prints, and that nothing is left out silently."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def steps() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("steps", ROOT / "tests/steps.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["steps"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    return capfd.readouterr().out.splitlines()
+
+
+def test_a_step_says_what_it_is_and_how_long_it_took(steps: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    assert steps.run(steps.Step("a", "something", ("true",)), set())
+    first, last = lines(capfd)
+    assert first == "== a: something"
+    assert last.startswith("-- a: 0.") and last.endswith(" s, ok")
+
+
+@pytest.mark.parametrize("command", [("false",), ("no-such-command",)])
+def test_a_failure_is_one(steps: ModuleType, command: tuple[str, ...]) -> None:
+    assert not steps.run(steps.Step("a", "something", command), set())
+
+
+def test_what_needs_a_failed_step_fails_without_being_run(
+    steps: ModuleType, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    mark = tmp_path / "ran"
+    assert not steps.run(steps.Step("b", "later", ("touch", str(mark)), needs=("a",)), {"a"})
+    assert "because a failed" in lines(capfd)[-1]
+    assert not mark.exists()
+
+
+def test_the_last_line_counts(
+    steps: ModuleType, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = (
+        steps.Step("a", "", ("false",)),
+        steps.Step("b", "", ("true",), needs=("a",)),
+        steps.Step("c", "", ("true",)),
+    )
+    monkeypatch.setattr(steps, "plan", lambda target, names: three)
+    assert steps.main(["check"]) == 1
+    assert lines(capfd)[-1] == "1 passed, 2 failed"
+
+
+def test_input_is_never_waited_for(steps: ModuleType) -> None:
+    assert steps.run(steps.Step("a", "reads", ("cat",)), set())
+
+
+@pytest.mark.parametrize("target", ["up", "down", "check", "sanity", "molecule", "k3s", "test", "test-full", "bench"])
+def test_every_target_knows_the_steps_it_needs(steps: ModuleType, target: str) -> None:
+    names = [step.name for step in steps.plan(target, ())]
+    assert len(names) == len(set(names)), f"{target} has a step twice: {names}"
+    for position, step in enumerate(steps.plan(target, ())):
+        assert set(step.needs) <= set(names[:position]), f"{target}: {step.name} comes before what it needs"
+
+
+def test_test_holds_all_of_check(steps: ModuleType) -> None:
+    assert {step.name for step in steps.CHECK} <= {step.name for step in steps.plan("test", ())}
