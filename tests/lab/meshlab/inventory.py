@@ -51,7 +51,6 @@ def _variables(paths: Paths, hosts: list[Host], release: Release | None) -> dict
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(paths.ssh_key),
         "ansible_ssh_common_args": ssh.arguments(paths),
-        "ansible_control_path_dir": str(paths.control_sockets),
         "ansible_python_interpreter": "/usr/bin/python3",
         "meshlab_prefix": paths.prefix,
         "meshlab_kubeconfig": str(paths.kubeconfig),

@@ -54,6 +54,12 @@ def config(paths: Paths, hosts: Iterable[Host]) -> str:
 
 
 def arguments(paths: Paths) -> str:
-    """The same as options of a command, for Ansible."""
-    common = {**OPTIONS, "UserKnownHostsFile": str(paths.known_hosts)}
+    """The same as options of a command, for Ansible and testinfra, who share one connection to each host."""
+    common = {
+        **OPTIONS,
+        "UserKnownHostsFile": str(paths.known_hosts),
+        "ControlMaster": "auto",
+        "ControlPersist": "600s",
+        "ControlPath": str(paths.control_sockets / "%h"),  # short: a socket's path has at most 107 characters
+    }
     return " ".join(f"-o {key}={value}" for key, value in common.items() if key != "User")
