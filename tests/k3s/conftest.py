@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from meshlab import artifacts
 from meshlab.host import Host
 from meshlab.lab import Lab
 
 from . import images
 from .cluster import BINARY, DATA, Node
 
+GIVEN = os.environ.get("K3S_BINARY")
 MARKERS = ("core: the part of the suite that every test run includes", "full: slow; only in the whole suite")
 
 
@@ -84,16 +86,12 @@ def lab() -> Iterator[Lab]:
 
 
 def _artifact(name: str) -> Path:
-    from meshlab import artifacts
-
-    found: dict[str, Path] = artifacts.ensure([name])
-    return found[name]
+    return artifacts.ensure([name])[name]
 
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
-    given = os.environ.get("K3S_BINARY")
-    path = Path(given) if given else _artifact("k3s") / "k3s"
+    path = Path(GIVEN) if GIVEN else _artifact("k3s") / "k3s"
     assert path.is_file(), f"{path}: no such file; K3S_BINARY must be the path of a k3s binary"
     return path
 
@@ -106,6 +104,11 @@ def cluster(lab: Lab, binary: Path) -> Cluster:
         host.put(binary, BINARY, 0o755)
         for name in ("kubectl", "crictl", "ctr"):
             host.run(["ln", "-sf", "k3s", f"/usr/local/bin/{name}"])
+        if GIVEN:
+            # What the lab unpacked for its own containerd is not for another version: the way of an air-gapped host.
+            host.run(["rm", "-rf", f"{DATA}/agent/containerd"])
+            archive = next(_artifact("images").glob("k3s-airgap-images-*"))
+            host.put(archive, f"{DATA}/agent/images/{archive.name}")
         node = Node(host, "agent" if host.role == "agent" else "server")
         node.install(node.role)
         return node
