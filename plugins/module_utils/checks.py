@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.judge_cluster import HOST_CHECKS
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.judge_inventory import INVENTORY_CHECKS
 
-CHECKS: tuple[str, ...] = tuple(dict.fromkeys(INVENTORY_CHECKS))
+CHECKS: tuple[str, ...] = tuple(dict.fromkeys((*INVENTORY_CHECKS, *HOST_CHECKS)))

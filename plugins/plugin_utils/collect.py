@@ -12,7 +12,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.judge_spec import Option, parse_specs
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Host, Inventory, words
 
-GROUPS = ("k3s_cluster", "server", "agent")
+GROUPS = ("server", "agent", "k3s_cluster")  # in this order, so that a list of hosts begins with the servers
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 # Variables that may name files on the controller.
