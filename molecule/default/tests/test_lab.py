@@ -19,7 +19,7 @@ def test_the_machine_does_not_filter_frames_between_hosts(name: str) -> None:
 
 
 def test_systemd_runs_without_failed_units(host: Host) -> None:
-    assert host.check_output("systemctl is-system-running") == "running"
+    assert host.check_output("systemctl is-system-running --wait") == "running"
 
 
 def test_ssh_gives_root(host: Host) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from meshlab import podman
 from meshlab.errors import LabError
+from meshlab.release import PORT
 
 BOOT_SECONDS = 60.0
 # Directories on the machine's own filesystem: overlayfs, where the rest of a host lives, cannot lie on overlayfs.
@@ -83,30 +84,35 @@ class Host:
         podman.run(["wait", self.name])
 
     def start(self) -> None:
-        """Power on, and wait until systemd has booted and sshd answers."""
+        """Power on, and wait until the host can be reached."""
         podman.run(["start", self.name])
         self.wait_booted()
 
     def wait_booted(self, seconds: float = BOOT_SECONDS) -> None:
+        """Wait for what makes a host reachable, not for all units: k3s may need servers that are not on yet."""
         deadline = time.monotonic() + seconds
-        # Until systemd listens on its bus the command fails; afterwards it blocks until the boot is over.
-        while (state := self._system_state(seconds)) not in ("running", "degraded"):
+        while missing := self._not_yet():
             if time.monotonic() > deadline:
-                raise LabError(f"{self.name}: systemd says {state or 'nothing'} after {seconds:.0f} s, wanted running")
-            time.sleep(0.2)
-        while not self.ssh_answers():
-            if time.monotonic() > deadline:
-                raise LabError(f"{self.name}: sshd does not answer at {self.ip}:22 after {seconds:.0f} s")
+                raise LabError(f"{self.name}: after {seconds:.0f} s {missing}")
             time.sleep(0.1)
 
-    def _system_state(self, seconds: float) -> str:
-        done = self.run(["systemctl", "is-system-running", "--wait"], timeout=seconds, check=False)
-        return done.stdout.strip()
+    def _not_yet(self) -> str:
+        units = ["basic.target", "ssh.service"]
+        states = self.run(["systemctl", "is-active", *units], check=False).stdout.split()
+        if states != ["active"] * len(units):
+            return f"systemd says {states or 'nothing'} of {units}, wanted active"
+        if not self.answers(22, b"SSH-"):
+            return f"sshd does not answer at {self.ip}:22"
+        if self.role == "files" and not self.answers(PORT, b"HTTP/1.1 200", b"GET /healthz HTTP/1.0\r\n\r\n"):
+            return f"the file server does not answer at {self.ip}:{PORT}"
+        return ""
 
-    def ssh_answers(self) -> bool:
+    def answers(self, port: int, expected: bytes, request: bytes = b"") -> bool:
+        """Whether the answer on this port, to nothing or to a request, begins as expected."""
         try:
-            with socket.create_connection((self.ip, 22), timeout=2) as connection:
-                return connection.recv(4) == b"SSH-"
+            with socket.create_connection((self.ip, port), timeout=2) as connection:
+                connection.sendall(request)
+                return connection.recv(len(expected)) == expected
         except OSError:
             return False
 
@@ -114,8 +120,8 @@ class Host:
         """What differs from a host of the lab as it must be, one sentence each."""
         found = self.run(["/bin/sh", "-c", CHECK], check=False)
         lines = [line for line in (found.stdout + found.stderr).splitlines() if line.strip()]
-        if not self.ssh_answers():
-            lines.append(f"sshd does not answer at {self.ip}:22")
+        if missing := self._not_yet():
+            lines.append(missing)
         return [f"{self.name}: {line}" for line in lines]
 
     # -- what lies on the machine's filesystem

@@ -89,7 +89,7 @@ def test_killing_waits_until_the_host_is_gone(lab: Lab, fake_podman: Podman) -> 
 
 def test_a_hosts_problems_are_named(lab: Lab, fake_podman: Podman, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_podman.answers["exec"] = "mounts of / are not shared\n"
-    monkeypatch.setattr("meshlab.host.Host.ssh_answers", lambda _host: False)
+    monkeypatch.setattr("meshlab.host.Host._not_yet", lambda _host: "sshd does not answer at 10.117.9.11:22")
     assert lab.hosts["server1"].problems() == [
         "tt-server1: mounts of / are not shared",
         "tt-server1: sshd does not answer at 10.117.9.11:22",
@@ -210,3 +210,9 @@ def test_the_image_comes_from_the_machines_own_debian_sources() -> None:
     ]
     with pytest.raises(RuntimeError, match="knows no Debian bookworm source"):
         nodeimage.debian_sources("Other|bookworm|main|http://other.test/\n")
+
+
+def test_waiting_for_a_host_says_what_is_missing(lab: Lab, fake_podman: Podman) -> None:
+    fake_podman.answers["exec"] = "active\nactivating\n"
+    with pytest.raises(LabError, match=r"tt-server1: after 0 s systemd says \['active', 'activating'\]"):
+        lab.hosts["server1"].wait_booted(seconds=0)
