@@ -27,6 +27,8 @@ SHARED = (
     "io.containerd.content.v1.content/blobs",
     "io.containerd.snapshotter.v1.overlayfs/snapshots",
 )
+# All that images are; what else containerd leaves in its root belongs to one containerd (an identity, its tasks).
+KEPT = ("io.containerd.content.v1.content", "io.containerd.metadata.v1.bolt", "io.containerd.snapshotter.v1.overlayfs")
 CONFIGURATION = """\
 version = 2
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
@@ -59,6 +61,9 @@ def build_root(directory: Path, parts: Parts) -> None:
         there = run([*ctr, "images", "list", "--quiet"], keep_errors_apart=True).split()
         if sorted(there) != sorted(images.NAMES):
             raise LabError(f"containerd-root: containerd lists {sorted(there)}, wanted {sorted(images.NAMES)}")
+    for path in (directory / ROOT).iterdir():
+        if path.name not in KEPT:
+            shutil.rmtree(path)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ K3S_DEFAULT_FLAGS = (
     "-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4+k3s1",
 )
 
+# What its source in Kubernetes 1.34.4 says of itself, whatever tag the image gets.
+AGNHOST_VERSION = "2.56"
 HELM_VERSION = "v3.22.0"
 CNI = "github.com/containernetworking/plugins"
 CNI_VERSION = "v1.9.1"
@@ -40,7 +42,8 @@ def build_cni_plugins(directory: Path, _parts: Parts) -> None:
 
 
 def build_agnhost(directory: Path, _parts: Parts) -> None:
-    gobuild.build(AGNHOST, directory, {"k8s.io/kubernetes/test/images/agnhost": "agnhost"})
+    flags = f"{gobuild.STRIPPED} -X main.Version={AGNHOST_VERSION}"
+    gobuild.build(AGNHOST, directory, {"k8s.io/kubernetes/test/images/agnhost": "agnhost"}, ldflags=flags)
 
 
 def build_pause(directory: Path, _parts: Parts) -> None:
