@@ -30,12 +30,12 @@ class Release:
 
 
 def place(directory: Path, artifacts: dict[str, Path]) -> Release:
-    """Link the artifacts into the directory that is served; what is already there is left alone."""
+    """Copy the artifacts into the directory that is served; what is already there is left alone."""
     release = directory / "k3s" / K3S_VERSION
-    binary = link(artifacts["k3s"] / "k3s", release / "k3s")
-    airgap = link(only(artifacts["images"], "*.tar.zst"), release / AIRGAP)
+    binary = copy(artifacts["k3s"] / "k3s", release / "k3s")
+    airgap = copy(only(artifacts["images"], "*.tar.zst"), release / AIRGAP)
     chart = only(artifacts["cilium-chart"], "*.tgz")
-    link(chart, directory / "charts" / chart.name)
+    copy(chart, directory / "charts" / chart.name)
     sums = _sums(release / SUMS, [binary, airgap])
     return Release(K3S_VERSION, binary, sums[binary.name], airgap, chart, artifacts["helm"] / "helm")
 
@@ -47,16 +47,13 @@ def only(directory: Path, pattern: str) -> Path:
     return found[0]
 
 
-def link(source: Path, target: Path) -> Path:
-    if target.exists() and (source.samefile(target) or _alike(source, target)):
+def copy(source: Path, target: Path) -> Path:
+    """Not a link: a test may spoil what is served, and the artifact must survive it."""
+    if target.exists() and _alike(source, target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.new")
-    scratch.unlink(missing_ok=True)
-    try:
-        os.link(source, scratch)
-    except OSError:  # another filesystem
-        shutil.copy2(source, scratch)
+    shutil.copy2(source, scratch)
     scratch.replace(target)
     return target
 

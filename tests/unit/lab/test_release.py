@@ -59,3 +59,10 @@ def test_two_candidates_are_an_error(tmp_path: Path, artifacts: dict[str, Path])
     (artifacts["cilium-chart"] / "cilium-1.20.3.tgz").write_text("another")
     with pytest.raises(FileNotFoundError, match=r"wanted one \*\.tgz"):
         release.place(tmp_path / "files", artifacts)
+
+
+def test_what_is_served_may_be_spoilt(tmp_path: Path, artifacts: dict[str, Path]) -> None:
+    placed = release.place(tmp_path / "files", artifacts)
+    placed.binary.write_text("spoilt")
+    assert (artifacts["k3s"] / "k3s").read_text() == "binary"
+    assert release.place(tmp_path / "files", artifacts).binary.read_text() == "binary"
