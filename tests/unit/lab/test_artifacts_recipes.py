@@ -40,7 +40,7 @@ def test_what_is_there_is_not_built_again() -> None:
     first = recipe.make(chain(built, "a"), lambda _line: None)
     again = recipe.make(chain(built, "a"), lambda _line: None)
     assert first == again
-    assert built == ["binary", "image", "other"]
+    assert sorted(built) == ["binary", "image", "other"]
 
 
 def test_a_change_below_rebuilds_what_is_made_from_it_and_nothing_else() -> None:
@@ -94,6 +94,18 @@ def test_a_killed_build_leaves_nothing_that_looks_finished(tmp_path: Path) -> No
     assert built == ["binary"]
     assert [file.name for file in path.iterdir()] == ["result"]
     assert (path / "result").read_text() == "binary"
+
+
+def test_a_failure_is_told_and_what_needs_it_is_not_built() -> None:
+    def fail(_directory: Path, _parts: Parts) -> None:
+        raise LabError("no compiler")
+
+    built: list[str] = []
+    recipes = [Recipe("binary", fail, ["a"]), Recipe("image", writer(built, "image"), ["v1"], needs=["binary"])]
+    with pytest.raises(LabError, match="no compiler"):
+        recipe.make(recipes, lambda _line: None)
+    assert built == []
+    assert recipe.missing(recipes) == ["binary", "image"]
 
 
 def test_every_need_stands_before_what_needs_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from meshlab.errors import LabError
 
 # Finished artifacts by name: what a build may take from.
 Parts = Mapping[str, Path]
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,24 @@ def select(recipes: Sequence[Recipe], names: Iterable[str] | None) -> list[Recip
 
 
 def make(recipes: Sequence[Recipe], log: Log) -> dict[str, Path]:
-    """Build what is missing, one after the other: each build uses all processors by itself."""
-    parts: dict[str, Path] = {}
-    for recipe in recipes:
-        parts[recipe.name] = cached(
-            recipe.name,
-            recipe.key_inputs(parts),
-            lambda directory, recipe=recipe: recipe.build(directory, parts),  # type: ignore[misc]
-            log,
-        )
-    return parts
+    """Build what is missing, two at a time: one downloads or links while the other compiles.
+
+    `recipes` has what is needed before what needs it, so a build only ever waits for one that has begun.
+    """
+    futures: dict[str, Future[Path]] = {}
+
+    def one(recipe: Recipe) -> Path:
+        parts = {name: futures[name].result() for name in recipe.needs}
+        return cached(recipe.name, recipe.key_inputs(parts), lambda directory: recipe.build(directory, parts), log)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for recipe in recipes:
+            futures[recipe.name] = pool.submit(one, recipe)
+        try:
+            return {name: future.result() for name, future in futures.items()}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def missing(recipes: Sequence[Recipe]) -> list[str]:
