@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is to be done about Cilium in a cluster: looked at by observe(), decided by plan(), which is pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import versions
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import (
+    NAMESPACE,
+    Release,
+    settled,
+)
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
+    CiliumOptions,
+    Cluster,
+    Rendered,
+    cilium_values,
+)
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+
+_EXTENSIONS = "apiextensions.k8s.io/v1"
+_GATEWAY = "gateways.gateway.networking.k8s.io"
+_GATEWAY_URL = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v{version}/{channel}-install.yaml"
+# A release in one of these states has what its record says; in any other, Helm is run again.
+_GOOD = ("deployed",)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the inventory asks for."""
+
+    version: str
+    options: CiliumOptions
+    free: t.Mapping[str, t.Any] = field(default_factory=dict)
+    cidrs: tuple[str, ...] = ("10.42.0.0/16",)
+    initial_stage: int = 1
+    k3s_stage: int | None = None  # as the servers' configuration has it; None where nobody looked
+    gateway_version: str = ""
+    gateway_crds: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is there. The default is a cluster that does not exist yet."""
+
+    there: bool = False
+    kubernetes: str = ""
+    nodes: int = 1
+    service_monitors: bool = False
+    gateway_installed: str = ""  # the version of the CRDs
+    release: Release | None = None
+    foreign: bool = False  # agents that no release of Helm brought
+
+
+@dataclass(frozen=True)
+class Gateway:
+    version: str
+    sources: tuple[str, ...]
+    apply: bool
+    restart_operator: bool  # it looks for the CRDs when it starts
+
+
+@dataclass(frozen=True)
+class Plan:
+    stage: int
+    action: str  # install, upgrade, none
+    why: str
+    rendered: Rendered
+    gateway: Gateway | None
+    forget: bool  # the record of a Helm that was killed goes first
+    notes: tuple[str, ...]
+
+
+def observe(kube: Kube) -> Observed:
+    gateway = kube.get("CustomResourceDefinition", _GATEWAY, api_version=_EXTENSIONS)
+    annotations = (gateway or {}).get("metadata", {}).get("annotations") or {}
+    release = settled(kube)
+    return Observed(
+        there=True,
+        kubernetes=str(kube.version().get("gitVersion", "")),
+        nodes=len(kube.nodes()),
+        service_monitors=kube.resource("monitoring.coreos.com/v1", "ServiceMonitor") is not None,
+        gateway_installed=annotations.get("gateway.networking.k8s.io/bundle-version", "unknown" if gateway else ""),
+        release=release,
+        foreign=release is None and _agents_without_helm(kube),
+    )
+
+
+def _agents_without_helm(kube: Kube) -> bool:
+    daemonset = kube.get("DaemonSet", "cilium", NAMESPACE, "apps/v1")
+    if daemonset is None:
+        return False
+    # What Helm made may be adopted by another Helm; its record alone was lost.
+    return "meta.helm.sh/release-name" not in (daemonset["metadata"].get("annotations") or {})
+
+
+def plan(wish: Wish, seen: Observed) -> Plan:
+    if seen.foreign:
+        raise MeshwrightError(
+            "the DaemonSet kube-system/cilium", seen="there without a release of Helm", wanted="one that Helm manages",
+            remedy="it is another tool's: manage it there, or remove it before this role brings its own",
+        )
+    stage = stage_of(wish, seen.release)
+    cluster = Cluster(max(1, seen.nodes), wish.cidrs, seen.service_monitors)
+    rendered = cilium_values(wish.options, stage, cluster, wish.free)
+    _step(wish, seen)
+    action, why = _action(wish, seen.release, rendered)
+    gateway = _gateway(wish, seen) if wish.options.gateway_api else None
+    forget = seen.release is not None and seen.release.status not in (*_GOOD, "superseded", "uninstalled")
+    return Plan(stage, action, why, rendered, gateway, forget, rendered.notes)
+
+
+def stage_of(wish: Wish, release: Release | None) -> int:
+    """The live cluster's, never changed from here; the wished one only where there is nothing yet."""
+    if release is None or release.stage is None:
+        return wish.k3s_stage or wish.initial_stage
+    if release.stage == 1 and wish.k3s_stage == 2:
+        raise MeshwrightError(
+            "kube-proxy", seen="off in k3s' configuration while Cilium's release leaves services to it",
+            wanted="one of the two to serve them",
+            remedy="remove disable-kube-proxy from the servers' configuration and restart k3s, one server at a time",
+        )
+    return release.stage
+
+
+def _step(wish: Wish, seen: Observed) -> None:
+    if seen.release is None:
+        return
+    have = versions.parse_plain(seen.release.chart_version, "the version of Cilium's release")
+    refused = versions.cilium_step(have, versions.parse_plain(wish.version, "cilium_version"))
+    if refused is not None:
+        raise refused
+
+
+def _action(wish: Wish, release: Release | None, rendered: Rendered) -> tuple[str, str]:
+    if release is None:
+        return "install", "there is no release yet"
+    if release.status not in _GOOD:
+        return ("install" if release.revision == 1 else "upgrade"), f"revision {release.revision} is {release.status}"
+    if release.chart_version != wish.version:
+        return "upgrade", f"from {release.chart_version} to {wish.version}"
+    if dict(release.values) != rendered.values:
+        return "upgrade", "other values"
+    return "none", f"revision {release.revision} has this chart and these values"
+
+
+def _gateway(wish: Wish, seen: Observed) -> Gateway:
+    line = versions.cilium_line(versions.parse_plain(wish.version, "cilium_version").line)
+    version = (wish.gateway_version or (line.gateway_api if line else "")).lstrip("v")
+    wanted = versions.parse_plain(version, "cilium_gateway_api_version")
+    channel = line.gateway_api_channel if line else "standard"
+    apply = True
+    if seen.gateway_installed not in ("", "unknown"):
+        have = versions.parse_plain(seen.gateway_installed, "the Gateway API's bundle-version")
+        apply = have < wanted
+        if have.line > wanted.line:
+            raise MeshwrightError(
+                "the Gateway API's CRDs", seen=str(have), wanted=f"{wanted}, which Cilium {wish.version} expects",
+                remedy="they do not go back: take a Cilium that expects them (see its page on the Gateway API)",
+            )
+    source = wish.gateway_crds or _GATEWAY_URL.format(version=wanted, channel=channel)
+    restart = apply and seen.release is not None
+    return Gateway(str(wanted), _sources(source), apply, restart)
+
+
+def _sources(source: str) -> tuple[str, ...]:
+    """A directory stands for the manifests in it."""
+    path = Path(source).expanduser()
+    if "://" in source or not path.is_dir():
+        return (source,)
+    found = sorted(str(file) for file in path.glob("*.yaml") if file.name != "kustomization.yaml")
+    if not found:
+        raise MeshwrightError(
+            "cilium_gateway_api_crds", host="localhost", seen=f"a directory without manifests ({path})",
+            wanted="the directory that holds the CRDs' .yaml files", remedy="correct the path",
+        )
+    return tuple(found)

@@ -1,0 +1,194 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Says what is to be done about Cilium, before anything is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cilium_plan
+short_description: Say what is to be done about Cilium in a cluster, and which pods that restarts
+version_added: 0.1.0
+description:
+  - Reads the cluster and Helm's record of the release C(cilium) in C(kube-system), makes the chart's values from typed
+    options, the stage and the free values, and compares.
+  - Where Helm has to run, it writes the values to O(values_path) and says, from both sides' rendered manifests, which
+    DaemonSets and Deployments restart.
+  - The stage of a live cluster is read and kept; O(initial_stage) counts only where there is no release yet.
+  - Runs on the controller.
+author: The meshwright developers (@meshwright)
+requirements:
+  - kubernetes (Python)
+  - helm
+options:
+  kubeconfig:
+    description: File with the way to the cluster. In check mode it may be missing, which stands for a cluster to come.
+    type: path
+    required: true
+  chart:
+    description: Name in O(chart_repo_url), C(oci://) reference, or path of a chart's directory or archive.
+    type: str
+    required: true
+  chart_repo_url:
+    description: Address of the repository; not used for C(oci://) references and paths.
+    type: str
+    default: ''
+  version:
+    description: Version of the chart.
+    type: str
+    required: true
+  helm_binary:
+    description: Name or path of C(helm).
+    type: str
+    default: helm
+  options:
+    description: The typed options, named as the fields of CiliumOptions. Null takes the default.
+    type: dict
+    default: {}
+  values:
+    description: Free values, merged over those made from the options. Older spellings are translated.
+    type: dict
+    default: {}
+  cluster_cidr:
+    description: The pods' networks.
+    type: list
+    elements: str
+    required: true
+  initial_stage:
+    description: The stage of a cluster that does not have Cilium yet.
+    type: int
+    choices: [1, 2]
+    default: 1
+  k3s_stage:
+    description: The stage that the servers' configuration has, V(0) where that is not known.
+    type: int
+    choices: [0, 1, 2]
+    default: 0
+  gateway_api_version:
+    description: Version of the Gateway API's CRDs. Empty takes the one that this Cilium expects.
+    type: str
+    default: ''
+  gateway_api_crds:
+    description: File, directory or address of the CRDs. Empty takes the project's release.
+    type: str
+    default: ''
+  values_path:
+    description: Where the values are written for Helm, with mode 0600.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Then O(values_path) is not written either.
+  diff_mode:
+    support: full
+    description: The values before and after, secrets as the beginning of their digest.
+notes:
+  - RV(ignore:changed) says that there is something to do. The module itself changes nothing in the cluster.
+"""
+
+EXAMPLES = r"""
+- name: Say what is to be done
+  meshwright.k3s_cilium.cilium_plan:
+    kubeconfig: ~/.local/state/meshwright/k3s_cilium/home/kubeconfig
+    chart: cilium
+    chart_repo_url: https://helm.cilium.io/
+    version: 1.20.2
+    cluster_cidr: [10.42.0.0/16]
+    values_path: ~/.local/state/meshwright/k3s_cilium/home/cilium-values.yaml
+  register: plan
+"""
+
+RETURN = r"""
+there:
+  description: Whether there is a cluster.
+  returned: always
+  type: bool
+stage:
+  description: The stage that the values are made for.
+  returned: always
+  type: int
+action:
+  description: One of V(install), V(upgrade), V(none).
+  returned: always
+  type: str
+summary:
+  description: For people, what is going to happen and why, in sentences.
+  returned: always
+  type: list
+  elements: str
+restarts:
+  description: The workloads whose pods the change restarts, with what changed in them.
+  returned: always
+  type: list
+  elements: str
+config_only:
+  description: ConfigMaps that change without a pod that restarts.
+  returned: always
+  type: list
+  elements: str
+notes:
+  description: What was translated or left out of the free values.
+  returned: always
+  type: list
+  elements: str
+chart:
+  description: What Helm is called with, RV(chart.ref), RV(chart.repo_url) and RV(chart.version).
+  returned: always
+  type: dict
+secret_values:
+  description: Whether the values hold secrets, so that what reads them back must not be shown.
+  returned: always
+  type: bool
+stale_record:
+  description: Name of the Secret that a Helm left which was killed, or empty. It goes before Helm runs again.
+  returned: always
+  type: str
+gateway_api:
+  description: Version, sources, and whether they are to be applied and the operator restarted. Null when not asked for.
+  returned: always
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call, client_kube
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import plan as make_plan
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+
+ARGUMENTS = {
+    "kubeconfig": {"type": "path", "required": True},
+    "chart": {"type": "str", "required": True},
+    "chart_repo_url": {"type": "str", "default": ""},
+    "version": {"type": "str", "required": True},
+    "helm_binary": {"type": "str", "default": "helm"},
+    "options": {"type": "dict", "default": {}},
+    "values": {"type": "dict", "default": {}},
+    "cluster_cidr": {"type": "list", "elements": "str", "required": True},
+    "initial_stage": {"type": "int", "choices": [1, 2], "default": 1},
+    "k3s_stage": {"type": "int", "choices": [0, 1, 2], "default": 0},
+    "gateway_api_version": {"type": "str", "default": ""},
+    "gateway_api_crds": {"type": "str", "default": ""},
+    "values_path": {"type": "path", "required": True},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    if client_kube.IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client_kube.IMPORT_ERROR)
+    try:
+        wish = cilium_call.wish_from(module.params)
+        secrets = cilium_call.secrets_of(wish)
+        module.no_log_values.update(secrets)
+        seen = cilium_call.observe_cluster(module.params["kubeconfig"], absent_is_well=module.check_mode)
+        plan = make_plan(wish, seen)
+        chart = cilium_call.chart_of(module.params)
+        with cilium_call.values_file(plan, module.params["values_path"], keep=not module.check_mode) as values:
+            effect = cilium_call.effect(module.run_command, module.params["helm_binary"], chart, values, seen, plan)
+    except MeshwrightError as error:
+        module.fail_json(**error.fail_args())
+    module.exit_json(**cilium_call.told(plan, seen, chart, effect, secrets))
+
+
+if __name__ == "__main__":
+    main()
