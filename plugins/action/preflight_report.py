@@ -33,10 +33,9 @@ class ActionModule(ActionBase):
         collected = collect(variables, self._templar, self._loader)
         inventory = collected.inventory
         now = situation(inventory, variables["hostvars"], daemonsets(str(inventory.get("k3s_kubeconfig_path", ""))))
-        findings = (
-            *judge_inventory(inventory, collected.known, collected.prefixes, CHECKS),
-            *judge_hosts_all(now),
-        )
+        findings = judge_inventory(inventory, collected.known, collected.prefixes, CHECKS)
+        if not refusals(findings):  # with --limit nobody may have judged the inventory yet
+            findings += judge_hosts_all(now)
         table = render_report.table(findings, _title(now))
         Display().display(table)
         refused = refusals(findings)
@@ -44,10 +43,11 @@ class ActionModule(ActionBase):
             changed=False,
             live=now.live,
             stage=now.stage,
-            findings=[finding.as_dict() for finding in findings],
             report="" if self._task.check_mode else _write(now, findings, table),
         )
-        if refused:
+        if not refused:
+            result["findings"] = [finding.as_dict() for finding in findings]
+        else:  # the message says it all; more would only push it off the screen
             result["failed"] = True
             lines = [finding.sentence for finding in refused]
             result["msg"] = "\n".join([f"Refused; nothing was changed ({len(lines)}):", *lines])

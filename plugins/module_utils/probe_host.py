@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import typing as t
 from pathlib import Path
 
@@ -238,7 +239,16 @@ def _nameservers(path: str) -> list[str]:
 
 
 def _resolves(name: str) -> bool:
-    try:
-        return bool(socket.getaddrinfo(name, None))
-    except OSError:
-        return False
+    """A resolver without servers takes its time to say no: three seconds are no as well."""
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            answers.append(bool(socket.getaddrinfo(name, None)))
+        except OSError:
+            answers.append(False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(3)
+    return answers == [True]

@@ -32,8 +32,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What was found, one entry for each thing.
-  returned: always
+  description: What was found, one entry for each thing. After a failure the message tells of all of it.
+  returned: success
   type: list
   elements: dict
   contains:

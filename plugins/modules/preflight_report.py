@@ -37,8 +37,8 @@ stage:
   returned: always
   type: int
 findings:
-  description: Every finding, those that are in order too.
-  returned: always
+  description: Every finding, those that are in order too. The report on disk has them after a failure as well.
+  returned: success
   type: list
   elements: dict
 report:

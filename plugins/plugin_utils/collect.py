@@ -13,7 +13,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.judge_spec i
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Host, Inventory, words
 
 GROUPS = ("server", "agent", "k3s_cluster")  # in this order, so that a list of hosts begins with the servers
-ROLES = Path(__file__).resolve().parents[2] / "roles"
+ROLES = Path(__file__).absolute().parents[2] / "roles"
 
 # Variables that may name files on the controller.
 _PATHS = ("k3s_local_binary", "k3s_airgap_images", "cilium_chart")

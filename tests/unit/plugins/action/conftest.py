@@ -43,6 +43,7 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
         no_connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))  # anything else asked of it fails
         action = preflight_inventory.ActionModule(task, no_connection, None, loader, Templar(loader), None)
         result: dict[str, Any] = action.run(task_vars=task_vars)
+        result["findings"] = [finding.as_dict() for finding in action.judge(task_vars)]
         return result
 
     return run
