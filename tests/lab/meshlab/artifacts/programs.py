@@ -20,15 +20,21 @@ K3S_DEFAULT_FLAGS = (
 
 # What its source in Kubernetes 1.34.4 says of itself, whatever tag the image gets.
 AGNHOST_VERSION = "2.56"
+HELM = "helm.sh/helm/v3"
 HELM_VERSION = "v3.22.0"
+# What `helm template` takes for the cluster's version when it has none: that of its client-go (helm: Makefile).
+HELM_KUBERNETES = ("1", "37")
 CNI = "github.com/containernetworking/plugins"
 CNI_VERSION = "v1.9.1"
 CNI_PLUGINS = ("ipam/host-local", "main/bridge", "main/loopback", "meta/portmap")
 
 
 def build_helm(directory: Path, _parts: Parts) -> None:
-    flags = f"{gobuild.STRIPPED} -X helm.sh/helm/v3/internal/version.version={HELM_VERSION}"
-    gobuild.build(TOOLS, directory, {"helm.sh/helm/v3/cmd/helm": "helm"}, ldflags=flags)
+    flags = f"{gobuild.STRIPPED} -X {HELM}/internal/version.version={HELM_VERSION}"
+    for package in ("lint/rules", "chartutil"):
+        for part, number in zip(("Major", "Minor"), HELM_KUBERNETES, strict=True):
+            flags += f" -X {HELM}/pkg/{package}.k8sVersion{part}={number}"
+    gobuild.build(TOOLS, directory, {f"{HELM}/cmd/helm": "helm"}, ldflags=flags)
 
 
 def build_coredns(directory: Path, _parts: Parts) -> None:
