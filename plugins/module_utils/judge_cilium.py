@@ -211,9 +211,10 @@ def judge_sizes(inv: Inventory) -> Findings:
     replicas = number(inv.get("cilium_operator_replicas"))
     if replicas is not None and inv.is_written("cilium_operator_replicas"):
         nodes = len(inv.members)
-        if replicas < 1 or replicas > nodes:
+        if replicas < 0 or replicas > nodes:
             yield refuse(
-                CLUSTER, OPERATOR, "cilium_operator_replicas", str(replicas), f"1 to {nodes}, the number of nodes",
+                CLUSTER, OPERATOR, "cilium_operator_replicas", str(replicas),
+                f"1 to {nodes}, the number of nodes, or 0 to leave it to the role",
                 "no two of them run on one node, so the others would wait for ever",
             )
     if inv.is_written("cilium_hubble") and not truth(inv.get("cilium_hubble")):
@@ -291,6 +292,8 @@ def judge_stage(inv: Inventory, stage: int) -> Findings:
 def _judge_stage_1(inv: Inventory, values: t.Mapping[str, t.Any]) -> Findings:
     if truth(inv.get("cilium_gateway_api")) or truth(dig(values, "gatewayAPI.enabled")):
         yield _needs_replacement("cilium_gateway_api", "true")
+    if truth(inv.get("cilium_bpf_masquerade")) or truth(dig(values, "bpf.masquerade")):
+        yield _needs_replacement("cilium_bpf_masquerade", "true")
     for path in ("l2announcements.enabled", "ingressController.enabled"):
         if truth(dig(values, path)):
             yield _needs_replacement(f"cilium_values.{path}", "true")

@@ -133,8 +133,9 @@ def judge_agreement(inv: Inventory, known: t.Mapping[str, Option]) -> Findings:
         for host in inv.members:
             values.setdefault(repr(host.get(name)), []).append(host.name)
         if len(values) > 1:
+            hidden = option.secret or option.type == "dict"  # a mapping may hold a secret anywhere
             told = "; ".join(
-                f"{'a value of its own (hidden)' if option.secret else _short(value)} on {', '.join(hosts)}"
+                f"{'a value of its own (hidden)' if hidden else _short(value)} on {', '.join(hosts)}"
                 for value, hosts in values.items()
             )
             yield refuse(

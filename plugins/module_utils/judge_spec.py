@@ -103,7 +103,8 @@ def _judge_value(host: str, name: str, value: t.Any, option: Option, secret: boo
     if value is None:
         return
     if not _is(option.type, value):
-        yield _wrong_type(host, name, value, option.type, secret)
+        # What was meant to be a mapping may hold a secret anywhere.
+        yield _wrong_type(host, name, value, option.type, secret or option.type == "dict")
         return
     if option.choices and not _chosen(value, option):
         seen = show(value, secret)

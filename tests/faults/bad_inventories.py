@@ -204,6 +204,8 @@ CILIUM = [
         hosts={name: {"k3s_node_ip": f"2001:db8::{n}"} for n, name in enumerate(HOSTS, 1)},
     ),
     _cluster("operators", "cilium_operator_replicas", "number of nodes", cilium_operator_replicas=9),
+    Bad("values-differ", "cilium_values", "same on every host", hosts={"agent1": {"cilium_values": {"key": CANARY}}}),
+    _cluster("values-as-text", "cilium_values", "a mapping", cilium_values=f"key: {CANARY}"),
     _cluster("chart-gone", "cilium_chart", "on the controller", cilium_chart="/nowhere/cilium-1.20.2.tgz"),
     _cluster("chart-url", "cilium_chart_repo_url", "http(s)://", cilium_chart_repo_url="helm.example.org"),
     _cluster(

@@ -224,6 +224,7 @@ def test_node_ip_has_to_be_there() -> None:
 STAGE_VALUES = [
     (1, {"cilium_gateway_api": True}, REFUSE),
     (2, {"cilium_gateway_api": True}, ""),
+    (1, {"cilium_bpf_masquerade": True}, REFUSE),
     (1, {"cilium_values": {"l2announcements": {"enabled": True}}}, REFUSE),
     (2, {"cilium_values": {"l2announcements": {"enabled": True}}}, ""),
     (1, {"cilium_values": {"kubeProxyReplacement": True}}, REFUSE),
