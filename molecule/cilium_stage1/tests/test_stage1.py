@@ -113,14 +113,16 @@ def test_host_port_and_node_port_answer_on_every_node(host: Host, lab: Lab, work
         assert answer(host, f"http://{lab.hosts[name].ip}:30880").startswith("web-")
 
 
-def test_the_cluster_address_reaches_pods_on_other_nodes(cluster: Cluster, workload: str) -> None:
-    address = cluster.core.read_namespaced_service("web", NAMESPACE).spec.cluster_ip
+def test_the_cluster_address_reaches_pods_on_other_nodes(host: Host, cluster: Cluster, workload: str) -> None:
+    """Asked for by the host, the pod on it sends twelve requests to the service's address."""
+    address = cluster.core.read_namespaced_service(workload, NAMESPACE).spec.cluster_ip
+    own = host.check_output("hostname")
     pods = cluster.core.list_namespaced_pod(NAMESPACE, label_selector="app=verify").items
-    for pod in pods:
-        url = f"http://{pod.status.pod_ip}:8080/dial?host={address}&port=80&protocol=http&request=hostname&tries=12"
-        seen = json.loads(cluster.exec(NAMESPACE, pod.metadata.name, ["curl", "-sS", "--max-time", "20", url]))
-        assert "errors" not in seen, (pod.spec.node_name, seen)
-        assert len(seen["responses"]) > 1, f"{pod.spec.node_name}: all twelve requests were answered by one pod"
+    pod_ip = next(pod.status.pod_ip for pod in pods if pod.spec.node_name == own)
+    query = f"host={address}&port=80&protocol=http&request=hostname&tries=12"
+    seen = json.loads(host.check_output(f"curl -sS --max-time 20 'http://{pod_ip}:8080/dial?{query}'"))
+    assert not seen.get("errors"), seen
+    assert len(seen["responses"]) > 1, "all twelve requests were answered by one pod"
 
 
 def everything(lab: Lab) -> dict[str, str]:
