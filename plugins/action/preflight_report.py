@@ -55,8 +55,11 @@ class ActionModule(ActionBase):
 
 
 def _title(now: Situation) -> str:
+    title = f"Preflight of {len(now.facts)} of {len(now.inventory.members)} hosts"
+    if not now.servers_seen:
+        return title
     kind = f"live at stage {now.stage}" if now.live else f"new, to start at stage {now.stage}"
-    return f"Preflight of {len(now.facts)} of {len(now.inventory.members)} hosts; the cluster is {kind}"
+    return f"{title}; the cluster is {kind}"
 
 
 def _write(now: Situation, findings: t.Sequence[Finding], table: str) -> str:

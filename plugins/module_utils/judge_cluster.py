@@ -31,7 +31,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_invent
 
 _OVERHEAD = {"vxlan": 50, "geneve": 50}
 # Links of a CNI carry addresses of pods: they say nothing about the host's own networks.
-_POD_LINKS = ("cilium_", "lxc", "cni", "flannel", "kube-", "veth", "docker", "podman")
+_POD_LINKS = ("cilium_", "lxc", "cni", "flannel", "kube-", "veth")
 
 HOST_CHECKS = (
     "architecture", "kernel", "kernel-features", "cgroups", "bpffs", "disk", "resources", "hostname", "resolver",
@@ -46,12 +46,15 @@ def judge_hosts_all(situation: Situation) -> tuple[Finding, ...]:
         found += judge_hosts.judge_host(host, facts, situation)
         found += judge_occupied.judge_occupied(host, facts, situation)
         found += judge_addresses(host, facts, situation)
-    found += judge_servers(situation)
     found += judge_names(situation)
     found += judge_clocks(situation)
     found += judge_mtu(situation)
     found += judge_reaches(situation)
-    found += judge_cilium.judge_stage(situation.inventory, situation.stage)
+    if situation.servers_seen:
+        found += judge_servers(situation)
+        found += judge_cilium.judge_stage(situation.inventory, situation.stage)
+    else:
+        found.append(note(CLUSTER, "stage", "the state of the cluster", "not known: no server is part of this run"))
     found += judge_occupied.judge_daemonsets(situation.daemonsets, situation.inventory)
     told = skipping(found, words(situation.inventory.get("preflight_skip")))
     return merged(told, [host.name for host, _facts in situation.pairs])
@@ -86,6 +89,8 @@ def node_link(host: Host, facts: Facts) -> Link | None:
     """The link that carries the node's address; else the one of the default route."""
     wanted = {address(text) for text in node_addresses(host)} - {None}
     for link in facts.links:
+        if link.name.startswith(_POD_LINKS):
+            continue
         if any(ipaddress.ip_interface(own).ip in wanted for own in link.addresses):
             return link
     names = set(facts.default_routes.values())

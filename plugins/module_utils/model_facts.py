@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Host, Inventory
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Host, Inventory, number
 
 Raw = t.Mapping[str, t.Any]
 
@@ -121,17 +121,20 @@ class Situation:
     daemonsets: t.Mapping[str, str] = field(default_factory=dict)  # namespace/name → image, if it could be asked
 
     @property
+    def servers_seen(self) -> tuple[Facts, ...]:
+        return tuple(self.facts[host.name] for host in self.inventory.servers if host.name in self.facts)
+
+    @property
     def live(self) -> bool:
         """Is there a cluster already? Its datastore says so, on any server."""
-        return any(self.facts[host.name].datastore for host in self.inventory.servers if host.name in self.facts)
+        return any(facts.datastore for facts in self.servers_seen)
 
     @property
     def stage(self) -> int:
         """The live cluster's; for a new one the inventory's."""
         if not self.live:
-            return int(self.inventory.get("cilium_initial_stage", 1))
-        servers = [self.facts[host.name] for host in self.inventory.servers if host.name in self.facts]
-        return 2 if all(facts.without_kube_proxy for facts in servers if facts.datastore) else 1
+            return number(self.inventory.get("cilium_initial_stage")) or 1
+        return 2 if all(facts.without_kube_proxy for facts in self.servers_seen if facts.datastore) else 1
 
     @property
     def pairs(self) -> t.Iterator[tuple[Host, Facts]]:

@@ -43,6 +43,7 @@ _MAPS = {
 }
 
 _LINK, _PEER = "mwprobe0", "mwprobe1"
+_IPTABLES = ("iptables", "-w", "5")  # its lock is the whole host's: kube-proxy may hold it just now
 # In this order: the later ones need the first link.
 _COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("veth", ("ip", "link", "add", _LINK, "type", "veth", "peer", "name", _PEER)),
@@ -50,15 +51,15 @@ _COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("vxlan", ("ip", "link", "add", "mwprobe2", "type", "vxlan", "id", "7", "dstport", "8472", "dev", _LINK)),
     ("geneve", ("ip", "link", "add", "mwprobe3", "type", "geneve", "id", "7", "remote", "192.0.2.1")),
     ("fib-rules", ("ip", "rule", "add", "priority", "9", "fwmark", "0x200/0xf00", "lookup", "2004")),
-    ("iptables-nat", ("iptables", "-t", "nat", "-A", "POSTROUTING", "-j", "MASQUERADE")),
-    ("iptables-comment", ("iptables", "-A", "FORWARD", "-m", "comment", "--comment", "probe", "-j", "ACCEPT")),
-    ("iptables-mark", ("iptables", "-A", "FORWARD", "-m", "mark", "--mark", "0x1", "-j", "ACCEPT")),
-    ("iptables-conntrack", ("iptables", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT")),
-    ("iptables-addrtype", ("iptables", "-A", "FORWARD", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "ACCEPT")),
-    ("iptables-statistic", ("iptables", "-A", "FORWARD", "-m", "statistic", "--mode", "random",
+    ("iptables-nat", (*_IPTABLES, "-t", "nat", "-A", "POSTROUTING", "-j", "MASQUERADE")),
+    ("iptables-comment", (*_IPTABLES, "-A", "FORWARD", "-m", "comment", "--comment", "probe", "-j", "ACCEPT")),
+    ("iptables-mark", (*_IPTABLES, "-A", "FORWARD", "-m", "mark", "--mark", "0x1", "-j", "ACCEPT")),
+    ("iptables-conntrack", (*_IPTABLES, "-A", "FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "ACCEPT")),
+    ("iptables-addrtype", (*_IPTABLES, "-A", "FORWARD", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "ACCEPT")),
+    ("iptables-statistic", (*_IPTABLES, "-A", "FORWARD", "-m", "statistic", "--mode", "random",
                             "--probability", "0.5", "-j", "ACCEPT")),
-    ("iptables-socket", ("iptables", "-t", "mangle", "-A", "PREROUTING", "-m", "socket", "-j", "ACCEPT")),
-    ("iptables-tproxy", ("iptables", "-t", "mangle", "-A", "PREROUTING", "-p", "tcp", "-j", "TPROXY",
+    ("iptables-socket", (*_IPTABLES, "-t", "mangle", "-A", "PREROUTING", "-m", "socket", "-j", "ACCEPT")),
+    ("iptables-tproxy", (*_IPTABLES, "-t", "mangle", "-A", "PREROUTING", "-p", "tcp", "-j", "TPROXY",
                          "--on-port", "1", "--tproxy-mark", "0x1")),
     ("ip-set", ("ipset", "create", "mwprobe", "hash:net")),
 )  # fmt: skip

@@ -150,6 +150,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("other-kubernetes", {"units": {"docker": "active"}}, NOTE, "FORWARD"),
     ("k3s-state", {"k3s_version": "v1.33.1+k3s1"}, NOTE, "to become"),  # a new cluster may take any
     ("k3s-state", {"k3s_version": "v1.34.4+k3s1"}, OK, "v1.34.4"),
+    ("k3s-state", {"k3s_version": "v1.34.4+k3s-dirty"}, NOTE, "of its own"),
     (
         "k3s-state",
         {"k3s_version": "v1.32.1+k3s1", "datastore": True, "units": {"k3s": "active"}},
@@ -278,3 +279,11 @@ def test_hosts_without_facts_are_left_out() -> None:
     now = situation()
     limited = replace(now, facts={"server1": now.facts["server1"]})
     assert {finding.host for finding in judge_hosts_all(limited)} <= {"server1", "k3s_cluster"}
+
+
+def test_without_a_server_nothing_is_said_of_the_cluster() -> None:
+    """A run limited to agents does not know whether the cluster is new."""
+    now = situation(servers=2)
+    limited = replace(now, facts={"agent1": now.facts["agent1"]})
+    assert worst(limited, "servers") == ""
+    assert worst(limited, "stage") == NOTE
