@@ -114,6 +114,21 @@ class Kube:
             }
         return self._known[api_version].get(kind)
 
+    def through_pod(self, namespace: str, pod: str, port: int, path: str, query: t.Mapping[str, str]) -> str:
+        """What a pod's own HTTP server answers, by way of the API server."""
+        url = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path}"
+        thing = f"the answer of pod {namespace}/{pod}"
+        try:
+            answer = self._dynamic.request(
+                "get", url, serialize=False, query_params=list(query.items()), _request_timeout=_TIMEOUT
+            )
+            return str(answer.data.decode("utf-8", "replace"))
+        except client.ApiException as error:
+            body = error.body.decode() if isinstance(error.body, bytes) else str(error.body or error.reason)
+            raise Unreachable(thing, seen=f"{error.status} {body.strip()[:200]}") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(thing, seen=f"missing ({_text(error)})") from error
+
     # -- writing
 
     def apply(self, wanted: Object, dry_run: bool = False, force: bool = True) -> Object:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A CNI plugin where containerd looks for it, by a link to one that the host has. On the host: standard library only."""
+"""A CNI plugin where containerd looks for it, by a link to one that the host has. Runs on the host."""
 
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ module: cilium_cni_plugin
 short_description: Put a CNI plugin that the host has where containerd looks for it
 version_added: 0.1.0
 description:
-  - Beside kube-proxy, Cilium leaves C(hostPort) to the CNI plugin C(portmap), chained after itself. Without that binary no
-    pod of the node would start.
-  - k3s brings the plugin in a directory of its own, which containerd reads only while flannel is on. This module links it.
+  - Beside kube-proxy, Cilium leaves C(hostPort) to the CNI plugin C(portmap), chained after itself. Without that binary
+    no pod of the node would start.
+  - k3s brings the plugin in a directory of its own, which containerd reads only while flannel is on. This module links
+    it.
 author: The meshwright developers (@meshwright)
 options:
   name:
