@@ -44,8 +44,9 @@ def judge_inventory(
         found += _judge_hosts(inv, known, prefixes)
         # A value that is not even of its type is told once: the other judges do not see it.
         broken = {_root(finding) for finding in found if finding.check in (judge_spec.CHECK, READABLE)}
-        found += [finding for finding in _judge_values(_without(inv, broken)) if _root(finding) not in broken]
-        found += judge_agreement(inv, known)
+        rest = _without(inv, broken)
+        found += [finding for finding in _judge_values(rest) if _root(finding) not in broken]
+        found += judge_agreement(rest, known)
         found += judge_skip(inv, checks)
     return skipping(merged(found, inv.names), words(inv.get("preflight_skip")))
 

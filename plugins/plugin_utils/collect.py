@@ -40,8 +40,8 @@ def collect(task_vars: t.Mapping[str, t.Any], templar: t.Any, loader: t.Any, rol
 
 
 def _load(loader: t.Any, path: Path) -> dict[str, t.Any]:
-    """A YAML file of ours; its templates are trusted, as those of a role are."""
-    return (loader.load_from_file(str(path), trusted_as_template=True) or {}) if path.is_file() else {}
+    """A YAML file of ours; its templates are trusted, as those of a role are. `unsafe` means without a copy."""
+    return (loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}) if path.is_file() else {}
 
 
 def _host(

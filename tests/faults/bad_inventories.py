@@ -13,7 +13,10 @@ def _addresses(number: int) -> dict[str, str]:
     return {"ansible_host": f"192.0.2.{number}", "k3s_node_ip": f"192.0.2.{number}"}
 
 
+SIXTH = {"k3s_cluster_cidr": "fd00:42::/56", "k3s_service_cidr": "fd00:43::/112"}
 HOSTS = ("server1", "server2", "server3", "agent1")
+
+SIXTH_HOSTS = {name: {"k3s_node_ip": f"2001:db8::{n}"} for n, name in enumerate(HOSTS, 1)}
 
 GOOD: dict[str, Any] = {
     "k3s_cluster": {
@@ -195,13 +198,16 @@ CILIUM = [
         cilium_routing_mode="tunnel", cilium_auto_direct_node_routes=True,
     ),
     Bad(
+        "loopback-on-v6", "cilium_k8s_service_host", "write localhost",
+        cluster={**SIXTH, "cilium_k8s_service_host": "127.0.0.1"}, hosts=SIXTH_HOSTS,
+    ),
+    Bad(
         "tunnel-on-v6", "cilium_routing_mode", "1.18 or later",
         cluster={
             "k3s_version": "v1.32.9+k3s1", "cilium_version": "1.17.3", "cilium_routing_mode": "tunnel",
-            "k3s_cluster_cidr": "fd00:42::/56", "k3s_service_cidr": "fd00:43::/112",
-            "cilium_k8s_service_host": "localhost",
+            **SIXTH,
         },
-        hosts={name: {"k3s_node_ip": f"2001:db8::{n}"} for n, name in enumerate(HOSTS, 1)},
+        hosts=SIXTH_HOSTS,
     ),
     _cluster("operators", "cilium_operator_replicas", "number of nodes", cilium_operator_replicas=9),
     Bad("values-differ", "cilium_values", "same on every host", hosts={"agent1": {"cilium_values": {"key": CANARY}}}),

@@ -18,6 +18,8 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.meshwright.k3s_cilium.plugins.action import preflight_inventory
 
 COLLECTIONS = Path(__file__).resolve().parents[4] / "collections"
+SPECS = DataLoader()  # reads the roles' files once for all cases
+
 Judge = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -41,9 +43,10 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
         task = Task.load({"name": "a task", "ansible.builtin.meta": "noop"})
         task.args = {}
         no_connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))  # anything else asked of it fails
-        action = preflight_inventory.ActionModule(task, no_connection, None, loader, Templar(loader), None)
+        action = preflight_inventory.ActionModule(task, no_connection, None, SPECS, Templar(loader), None)
+        findings = action.judge(task_vars)
+        action.judge = lambda _task_vars: findings
         result: dict[str, Any] = action.run(task_vars=task_vars)
-        result["findings"] = [finding.as_dict() for finding in action.judge(task_vars)]
-        return result
+        return {**result, "findings": [finding.as_dict() for finding in findings]}
 
     return run
