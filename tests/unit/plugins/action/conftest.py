@@ -28,25 +28,46 @@ def _plugin_loader() -> None:
     init_plugin_loader([str(COLLECTIONS)])
 
 
+class Controller:
+    """Ansible's own inventory and variables of one file, as an action meets them."""
+
+    def __init__(self, path: Path, inventory: dict[str, Any]) -> None:
+        path.write_text(yaml.safe_dump(inventory))
+        self.loader = DataLoader()
+        self.manager = InventoryManager(loader=self.loader, sources=[str(path)])
+        self.variables = VariableManager(loader=self.loader, inventory=self.manager)
+        self.hostvars = HostVars(inventory=self.manager, variable_manager=self.variables, loader=self.loader)
+
+    def register(self, host: str, name: str, result: dict[str, Any]) -> None:
+        self.variables.set_nonpersistent_facts(host, {name: result})
+
+    @property
+    def task_vars(self) -> dict[str, Any]:
+        return {"groups": self.manager.get_groups_dict(), "hostvars": self.hostvars}
+
+    def action(self, kind: Any, check_mode: bool = False) -> Any:
+        task = Task.load({"name": "a task", "ansible.builtin.meta": "noop"})
+        task.args = {}
+        task.check_mode = check_mode
+        no_connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))  # anything else asked of it fails
+        return kind(task, no_connection, None, SPECS, Templar(self.loader), None)
+
+
 @pytest.fixture
-def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judge:
+def controller(tmp_path: Path) -> Callable[[dict[str, Any]], Controller]:
+    return lambda inventory: Controller(tmp_path / "hosts.yml", inventory)
+
+
+@pytest.fixture
+def judge(controller: Callable[[dict[str, Any]], Controller]) -> Judge:
     """Runs the action on an inventory file as Ansible does, but without any connection to break the rule with."""
 
     def run(inventory: dict[str, Any]) -> dict[str, Any]:
-        path = tmp_path / "hosts.yml"
-        path.write_text(yaml.safe_dump(inventory))
-        loader = DataLoader()
-        manager = InventoryManager(loader=loader, sources=[str(path)])
-        variables = VariableManager(loader=loader, inventory=manager)
-        hostvars = HostVars(inventory=manager, variable_manager=variables, loader=loader)
-        task_vars = {"groups": manager.get_groups_dict(), "hostvars": hostvars}
-        task = Task.load({"name": "a task", "ansible.builtin.meta": "noop"})
-        task.args = {}
-        no_connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))  # anything else asked of it fails
-        action = preflight_inventory.ActionModule(task, no_connection, None, SPECS, Templar(loader), None)
-        findings = action.judge(task_vars)
+        here = controller(inventory)
+        action = here.action(preflight_inventory.ActionModule)
+        findings = action.judge(here.task_vars)
         action.judge = lambda _task_vars: findings
-        result: dict[str, Any] = action.run(task_vars=task_vars)
+        result: dict[str, Any] = action.run(task_vars=here.task_vars)
         return {**result, "findings": [finding.as_dict() for finding in findings]}
 
     return run
