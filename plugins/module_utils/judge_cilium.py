@@ -77,9 +77,9 @@ def _judge_pair(inv: Inventory, cilium: versions.Version) -> Findings:
         k3s = versions.parse_k3s(inv.text("k3s_version"))
     except MeshwrightError:
         return  # told already
-    if versions.kubernetes_line(k3s.kubernetes) and not versions.cilium_supports(cilium.line, k3s.kubernetes):
-        line = versions.cilium_line(cilium.line)
-        assert line is not None
+    line = versions.cilium_line(cilium.line)
+    known = versions.kubernetes_line(k3s.kubernetes)
+    if line and known and not versions.cilium_supports(cilium.line, k3s.kubernetes):
         fitting = ", ".join(versions.show(minor) for minor in versions.cilium_for(k3s.kubernetes)) or "none yet"
         yield refuse(
             CLUSTER, VERSIONS, "cilium_version", f"{cilium} with Kubernetes {versions.show(k3s.kubernetes)}",

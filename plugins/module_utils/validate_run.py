@@ -168,5 +168,3 @@ def settings_from(params: t.Mapping[str, t.Any]) -> Settings:
         namespace=params["namespace"], image=params["image"], timeout=params["timeout"],
         host_port=params["host_port"], egress=tuple(params["egress_targets"]), controller=params["from_controller"],
     )
-
-

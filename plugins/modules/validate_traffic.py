@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0 or later
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Proves a cluster with traffic."""
 
