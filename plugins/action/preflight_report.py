@@ -32,7 +32,8 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         collected = collect(variables, self._templar, self._loader)
         inventory = collected.inventory
-        now = situation(inventory, variables["hostvars"], daemonsets(str(inventory.get("k3s_kubeconfig_path", ""))))
+        kubeconfig = inventory.text("k3s_kubeconfig_path") or f"{inventory.text('meshwright_state_dir')}/kubeconfig"
+        now = situation(inventory, variables["hostvars"], daemonsets(kubeconfig))
         findings = judge_inventory(inventory, collected.known, collected.prefixes, CHECKS)
         if not refusals(findings):  # with --limit nobody may have judged the inventory yet
             findings += judge_hosts_all(now)
