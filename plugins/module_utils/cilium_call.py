@@ -49,6 +49,7 @@ def wish_from(params: Params) -> Wish:
         k3s_stage=params["k3s_stage"] or None,
         gateway_version=params["gateway_api_version"],
         gateway_crds=params["gateway_api_crds"],
+        nodes=params["nodes"],
     )
 
 

@@ -41,6 +41,7 @@ class Wish:
     k3s_stage: int | None = None  # as the servers' configuration has it; None where nobody looked
     gateway_version: str = ""
     gateway_crds: str = ""
+    nodes: int = 1  # of the inventory: for a cluster that is still to come
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Observed:
 
     there: bool = False
     kubernetes: str = ""
-    nodes: int = 1
+    nodes: int = 0
     service_monitors: bool = False
     gateway_installed: str = ""  # the version of the CRDs
     release: Release | None = None
@@ -105,7 +106,8 @@ def plan(wish: Wish, seen: Observed) -> Plan:
             remedy="it is another tool's: manage it there, or remove it before this role brings its own",
         )
     stage = stage_of(wish, seen.release)
-    cluster = Cluster(max(1, seen.nodes), wish.cidrs, seen.service_monitors)
+    nodes = seen.nodes if seen.there else wish.nodes
+    cluster = Cluster(max(1, nodes), wish.cidrs, seen.service_monitors)
     rendered = cilium_values(wish.options, stage, cluster, wish.free)
     _step(wish, seen)
     action, why = _action(wish, seen.release, rendered)

@@ -1,4 +1,5 @@
 #!/usr/bin/python
+# GNU General Public License v3.0 or later
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Says what is to be done about Cilium, before anything is."""
 
@@ -53,6 +54,10 @@ options:
     type: list
     elements: str
     required: true
+  nodes:
+    description: Number of nodes that a cluster which is still to come will have.
+    type: int
+    default: 1
   initial_stage:
     description: The stage of a cluster that does not have Cilium yet.
     type: int
@@ -164,6 +169,7 @@ ARGUMENTS = {
     "options": {"type": "dict", "default": {}},
     "values": {"type": "dict", "default": {}},
     "cluster_cidr": {"type": "list", "elements": "str", "required": True},
+    "nodes": {"type": "int", "default": 1},
     "initial_stage": {"type": "int", "choices": [1, 2], "default": 1},
     "k3s_stage": {"type": "int", "choices": [0, 1, 2], "default": 0},
     "gateway_api_version": {"type": "str", "default": ""},

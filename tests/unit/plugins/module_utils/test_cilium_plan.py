@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import Observed, Plan, Wish, plan
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import Release
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
+    CiliumOptions,
+    Cluster,
+    cilium_values,
+)
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+
+OPTIONS = CiliumOptions()
+WISH = Wish("1.20.2", OPTIONS)
+GATEWAY = CiliumOptions(gateway_api=True)
+
+
+def release(stage: int = 1, **changes: Any) -> Release:
+    values = cilium_values(OPTIONS, stage, Cluster(4)).values
+    return dataclasses.replace(Release(3, "deployed", "1.20.2", values, "", "record"), **changes)
+
+
+def made(wish: Wish = WISH, **seen: Any) -> Plan:
+    return plan(wish, Observed(**{"there": True, "nodes": 4, **seen}))
+
+
+def test_a_new_cluster() -> None:
+    found = made()
+    assert (found.action, found.stage, found.forget) == ("install", 1, False)
+
+
+def test_a_cluster_to_come_is_planned_for_the_inventory() -> None:
+    found = plan(dataclasses.replace(WISH, nodes=4), Observed())
+    assert found.rendered.values["operator"]["replicas"] == 2
+
+
+def test_the_same_again_is_nothing() -> None:
+    assert made(release=release()).action == "none"
+
+
+def test_other_values() -> None:
+    found = made(dataclasses.replace(WISH, free={"MTU": 1400}), release=release())
+    assert (found.action, found.why) == ("upgrade", "other values")
+
+
+def test_a_node_that_came_changes_the_operators() -> None:
+    single = cilium_values(OPTIONS, 1, Cluster(1)).values
+    assert made(release=release(values=single)).action == "upgrade"
+
+
+def test_other_version() -> None:
+    found = made(dataclasses.replace(WISH, version="1.20.3"), release=release())
+    assert (found.action, found.why) == ("upgrade", "from 1.20.2 to 1.20.3")
+
+
+def test_one_minor_at_a_time() -> None:
+    with pytest.raises(MeshwrightError, match="one Cilium minor at a time"):
+        made(dataclasses.replace(WISH, version="1.20.2"), release=release(chart_version="1.18.0"))
+
+
+@pytest.mark.parametrize(
+    ("status", "revision", "action"),
+    [("pending-install", 1, "install"), ("pending-upgrade", 4, "upgrade"), ("failed", 1, "install")],
+)
+def test_a_helm_that_was_killed_or_failed_is_run_again(status: str, revision: int, action: str) -> None:
+    found = made(release=release(status=status, revision=revision))
+    assert (found.action, found.forget) == (action, True)
+
+
+@pytest.mark.parametrize("initial", [1, 2])
+@pytest.mark.parametrize("k3s", [None, 1, 2])
+def test_a_new_cluster_takes_the_stage_of_k3s_before_the_wished_one(initial: int, k3s: int | None) -> None:
+    assert made(dataclasses.replace(WISH, initial_stage=initial, k3s_stage=k3s)).stage == (k3s or initial)
+
+
+@pytest.mark.parametrize("initial", [1, 2])
+@pytest.mark.parametrize(("k3s", "have"), [(None, 1), (None, 2), (1, 1), (2, 2), (1, 2)])
+def test_a_live_cluster_keeps_its_stage(initial: int, k3s: int | None, have: int) -> None:
+    wish = dataclasses.replace(WISH, initial_stage=initial, k3s_stage=k3s)
+    found = made(wish, release=release(have))
+    assert (found.stage, found.action) == (have, "none")
+
+
+def test_nobody_serves_the_services() -> None:
+    with pytest.raises(MeshwrightError, match="disable-kube-proxy"):
+        made(dataclasses.replace(WISH, k3s_stage=2), release=release(1))
+
+
+def test_a_foreign_cilium_is_left_alone() -> None:
+    with pytest.raises(MeshwrightError, match="without a release of Helm"):
+        made(foreign=True)
+
+
+def gateway(installed: str = "", have: Release | None = None, **wish: Any) -> Plan:
+    wished = dataclasses.replace(WISH, options=GATEWAY, initial_stage=2, **wish)
+    return made(wished, gateway_installed=installed, release=have)
+
+
+def test_the_gateway_api_of_the_version_that_fits() -> None:
+    found = gateway().gateway
+    assert found is not None and found.apply and not found.restart_operator
+    assert found.sources == (
+        "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.1/standard-install.yaml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("installed", "apply"), [("v1.6.1", False), ("v1.6.4", False), ("v1.6.0", True), ("unknown", True)]
+)
+def test_the_gateway_api_that_is_there(installed: str, apply: bool) -> None:
+    found = gateway(installed).gateway
+    assert found is not None and found.apply is apply
+
+
+def test_the_gateway_api_does_not_go_back() -> None:
+    with pytest.raises(MeshwrightError, match=r"1\.7\.0, wanted 1\.6\.1"):
+        gateway("v1.7.0")
+
+
+def test_an_operator_that_runs_is_restarted_for_the_gateway_api() -> None:
+    found = gateway("v1.6.0", release(2)).gateway
+    assert found is not None and found.restart_operator
+
+
+def test_the_gateway_api_from_a_directory(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yaml", "kustomization.yaml", "README.md"):
+        (tmp_path / name).write_text("")
+    found = gateway(gateway_crds=str(tmp_path)).gateway
+    assert found is not None and [Path(source).name for source in found.sources] == ["a.yaml", "b.yaml"]
+
+
+def test_a_directory_without_manifests(tmp_path: Path) -> None:
+    with pytest.raises(MeshwrightError, match="without manifests"):
+        gateway(gateway_crds=str(tmp_path))
+
+
+def test_no_gateway_api_at_stage_1() -> None:
+    with pytest.raises(MeshwrightError, match="cilium_gateway_api is true at stage 1"):
+        made(dataclasses.replace(WISH, options=GATEWAY))
