@@ -79,6 +79,7 @@ class Lab:
         with state.lock(self.prefix):
             record = self._settle()
             machine.switch_bridge_filters_off()
+            machine.raise_watch_limit()
             self._write_configuration()
             artifacts = self._artifacts()
             placed = release.place(self.paths.files, artifacts) if artifacts.keys() >= release.NEEDS else None

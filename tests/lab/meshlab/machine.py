@@ -9,6 +9,8 @@ from pathlib import Path
 from meshlab.errors import LabError
 
 PACKAGES = Path(__file__).parent.parent / "debian-packages.txt"
+INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_INSTANCES = 8192
 BRIDGE_SYSCTLS = Path("/proc/sys/net/bridge")
 BRIDGE_FILTERS = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables", "bridge-nf-call-arptables")
 
@@ -47,6 +49,15 @@ def switch_bridge_filters_off() -> None:
     if still_on:
         names = ", ".join(path.name for path in still_on)
         raise LabError(f"this machine: net.bridge {names} is on and stays on; the lab's network would lie: set it to 0")
+
+
+def raise_watch_limit() -> None:
+    """All hosts' root is one user to the kernel, and each API server, kubelet and systemd takes a dozen watchers.
+
+    With the usual 128 the third or fourth host's kubelet ends with "too many open files".
+    """
+    if int(INOTIFY_INSTANCES.read_text()) < ENOUGH_INSTANCES:
+        INOTIFY_INSTANCES.write_text(f"{ENOUGH_INSTANCES}\n")
 
 
 def bridge_filters_on() -> list[Path]:
