@@ -84,6 +84,7 @@ func serve(group *supervise.Group, stop func(), run func(context.Context) error)
 		logrus.StandardLogger().Log(logrus.FatalLevel, failure) // said before the parts say goodbye
 	}
 	stop()
+	group.Stop(time.Second, "kubelet", "kube-proxy", "containerd") // pods and their shims stay
 	cancel()
 	if failure != nil {
 		os.Exit(1)

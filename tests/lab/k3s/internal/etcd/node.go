@@ -197,7 +197,7 @@ func (n *Node) Watch(fail func(error)) {
 
 // Stop ends the member in order: a leader hands over first.
 func (n *Node) Stop() {
-	if n.server == nil {
+	if n.server == nil || n.done == nil {
 		return
 	}
 	n.level.SetLevel(zap.DPanicLevel) // each of its listeners calls being closed an error

@@ -226,9 +226,10 @@ func waitReady(ctx context.Context, client kubernetes.Interface) error {
 	}
 }
 
-// Stop ends the control plane in order: the API server takes back its endpoint while etcd still answers.
+// Stop ends the control plane in order: the API server takes back its endpoint while etcd still answers. What watches
+// it holds would keep it for a minute: it does not get that long.
 func (s *Server) Stop() {
-	s.Group.Stop(3*time.Second, "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+	s.Group.Stop(1500*time.Millisecond, "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 	if s.etcd != nil {
 		s.etcd.Stop()
 	}

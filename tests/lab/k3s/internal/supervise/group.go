@@ -64,6 +64,12 @@ func (g *Group) Component(name string, arguments []string) (*Proc, error) {
 
 // Start runs a child in the group.
 func (g *Group) Start(name string, cmd *exec.Cmd) (*Proc, error) {
+	g.mu.Lock()
+	stopping := g.stopping
+	g.mu.Unlock()
+	if stopping {
+		return nil, fmt.Errorf("failed to start %s: k3s is ending", name)
+	}
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	// A group of its own, so that a signal typed at a terminal reaches k3s alone, which ends its parts in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
