@@ -64,7 +64,8 @@ class Kube:
         self.server = server
 
     @classmethod
-    def from_kubeconfig(cls, path: str, context: str | None = None) -> Kube:
+    def from_kubeconfig(cls, path: str, context: str | None = None, server: str = "") -> Kube:
+        """`server` asks one server in particular (https://address:6443) instead of the one that the file names."""
         file = Path(path).expanduser()
         if not file.is_file():
             raise MeshwrightError(
@@ -75,6 +76,9 @@ class Kube:
         settings = client.Configuration()
         config.load_kube_config(config_file=str(file), context=context, client_configuration=settings)
         settings.retries = False  # waits repeat by themselves, and say so
+        if server:
+            settings.host = server
+            settings.tls_server_name = "kubernetes"  # in every API server's certificate, whatever the address
         return cls(client.ApiClient(settings), settings.host)
 
     # -- reading

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the files from the host, plans here where there is a YAML library, and has the module write what differs."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_config_plan as planning
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, sentences
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import k3s_host
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _supports_diff = True
+    _VALID_ARGS = frozenset({"role", "config", "extra", "peers", "kube_proxy", "registries"})
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
+        host = str((task_vars or {}).get("inventory_hostname", ""))
+        try:
+            return {**result, **self._bring(host, want_of(plain(self._task.args)), task_vars)}
+        except MeshwrightError as error:
+            return {**result, "failed": True, **error.with_host(host).fail_args()}
+
+    def _bring(self, host: str, want: planning.Want, task_vars: t.Any) -> dict[str, t.Any]:
+        raw = k3s_host.observe(self, "server" if want.server else "agent", task_vars)
+        have = k3s_host.have_of(raw)
+        plan = planning.plan(have, want)
+        refused = planning.refusals(have, plan, host)
+        if refused:
+            return {"failed": True, "msg": sentences(refused), "errors": [error.as_dict() for error in refused]}
+        for sentence in plan.overruled:
+            Display().warning(f"{host}: {sentence}")
+        if plan.writes and not self._task.check_mode:
+            files = [{"path": write.path, "text": write.text} for write in plan.writes]
+            k3s_host.execute(self, "meshwright.k3s_cilium.k3s_files", {"files": files}, task_vars)
+        return {
+            "changed": bool(plan.writes),
+            "diff": [_diff(write) for write in plan.writes],
+            "restart_reasons": list(plan.restart_reasons),
+            "kube_proxy": plan.kube_proxy,
+            "overruled": list(plan.overruled),
+        }
+
+
+def want_of(arguments: dict[str, t.Any]) -> planning.Want:
+    config = {str(key): value for key, value in (arguments.get("config") or {}).items()}
+    config.update(arguments.get("extra") or {})
+    return planning.Want(
+        config={key: None if value in ("", [], {}) else value for key, value in config.items()},
+        peers=tuple(arguments.get("peers") or ()),
+        kube_proxy=arguments.get("kube_proxy"),
+        registries=arguments.get("registries") or {},
+        server=arguments.get("role", "server") == "server",
+    )
+
+
+def _diff(write: planning.Write) -> dict[str, str]:
+    return {"before_header": write.path, "after_header": write.path, "before": write.before, "after": write.after}
