@@ -194,19 +194,23 @@ def judge_hostname(facts: Facts, host: Host) -> Findings:
 
 
 def judge_resolver(facts: Facts, host: Host) -> Findings:
-    path = host.get("k3s_resolv_conf")
+    path = str(host.get("k3s_resolv_conf", "auto"))
     loopback = [server for server in facts.nameservers if server.startswith("127.") or server == "::1"]
     if path == "/run/systemd/resolve/resolv.conf" and not facts.upstream_resolv_conf:
         yield refuse(
             facts.host, "resolver", "k3s_resolv_conf", f"{path}, which is not there", "a file on the host",
             "start systemd-resolved, or leave k3s_resolv_conf out",
         )
-    elif path or not facts.nameservers or len(loopback) < len(facts.nameservers):
-        yield fine(facts.host, "resolver", "its resolver", path or ", ".join(facts.nameservers) or "empty")
+    elif path not in ("", "auto"):
+        yield fine(facts.host, "resolver", "its resolver", path)
+    elif path == "auto" and facts.upstream_resolv_conf:
+        yield fine(facts.host, "resolver", "its resolver", "systemd-resolved's")
+    elif not facts.nameservers or len(loopback) < len(facts.nameservers):
+        yield fine(facts.host, "resolver", "its resolver", ", ".join(facts.nameservers) or "empty")
     elif facts.upstream_resolv_conf:
         yield note(
             facts.host, "resolver", "its resolver", f"{', '.join(loopback)}, which no pod can reach",
-            "set k3s_resolv_conf to /run/systemd/resolve/resolv.conf to be sure of IPv6 servers too",
+            "set k3s_resolv_conf to auto to be sure of IPv6 servers too",
         )
     else:
         yield warn(

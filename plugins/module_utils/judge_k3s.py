@@ -56,7 +56,7 @@ OWNED: t.Mapping[str, str] = {
     "etcd-snapshot-schedule-cron": "k3s_etcd_snapshot_schedule",
     "etcd-snapshot-retention": "k3s_etcd_snapshot_retention", "disable": "k3s_disable",
     "server": "", "cluster-init": "", "flannel-backend": "", "disable-network-policy": "", "disable-kube-proxy": "",
-    "cluster-reset": "", "datastore-endpoint": "", "private-registry": "k3s_registries",
+    "cluster-reset": "", "datastore-endpoint": "", "write-kubeconfig-mode": "", "private-registry": "k3s_registries",
 }
 
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
@@ -158,6 +158,7 @@ def judge_k3s_options(host: Host) -> Findings:
         )
     yield from _judge_labels(host)
     yield from _judge_taints(host)
+    yield from _judge_amounts(host)
     yield from _judge_snapshots(host)
     for component in words(host.get("k3s_disable")):
         if component not in _COMPONENTS:
@@ -171,6 +172,19 @@ def judge_k3s_options(host: Host) -> Findings:
             host.name, OPTIONS, "k3s_cluster_name", repr(name), "at most 32 small letters, digits and dashes",
             "Cilium takes no other names for a cluster",
         )
+
+
+def _judge_amounts(host: Host) -> Findings:
+    batch = host.get("k3s_agent_batch")
+    if batch is not None and not re.fullmatch(r"[1-9]\d*|[1-9]\d?%|100%", str(batch)):
+        yield refuse(
+            host.name, OPTIONS, "k3s_agent_batch", repr(batch), "a number such as 5 or a share such as 50%",
+            "write one that is more than nothing",
+        )
+    for name in ("k3s_start_timeout", "cilium_timeout", "validate_timeout", "preflight_timeout"):
+        seconds = number(host.get(name))
+        if seconds is not None and seconds < 1:
+            yield refuse(host.name, OPTIONS, name, str(seconds), "1 second or more", "leave it out for the default")
 
 
 def _judge_labels(host: Host) -> Findings:

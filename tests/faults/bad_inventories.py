@@ -151,6 +151,8 @@ K3S = [
     _on_agent("label-syntax", "k3s_node_labels", "name=value", k3s_node_labels=["rack 7"]),
     _cluster("cron", "k3s_etcd_snapshot_schedule", "five fields", k3s_etcd_snapshot_schedule="61 * * * *"),
     _cluster("retention", "k3s_etcd_snapshot_retention", "1 or more", k3s_etcd_snapshot_retention=0),
+    _cluster("batch", "k3s_agent_batch", "such as 50%", k3s_agent_batch="0%"),
+    _cluster("timeout", "cilium_timeout", "1 second or more", cilium_timeout=0),
     _cluster("sha256", "k3s_binary_sha256.amd64", "64 hexadecimal", k3s_binary_sha256={"amd64": "abc"}),
     _cluster("sha256-arch", "k3s_binary_sha256", "amd64 or arm64", k3s_binary_sha256={"x86_64": "0" * 64}),
     _cluster("local-without-file", "k3s_local_binary", "missing", k3s_install_method="local"),

@@ -115,7 +115,8 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("hostname", {"hostname": "agent1"}, REFUSE, "which server1 has too"),
     ("hostname", {"resolves": {"server1": False}}, WARN, "/etc/hosts"),
     ("resolver", {"nameservers": ("127.0.0.53",)}, WARN, "k3s_resolv_conf"),
-    ("resolver", {"nameservers": ("127.0.0.53",), "upstream_resolv_conf": True}, NOTE, "no pod can reach"),
+    ("resolver", {"nameservers": ("127.0.0.53",), "upstream_resolv_conf": True}, OK, "systemd-resolved"),
+    ("resolver", {"nameservers": ("127.0.0.53", "192.0.2.53")}, OK, "192.0.2.53"),
     ("firewall", {"units": {"firewalld": "active"}}, WARN, "firewalld"),
     ("networkd", {"units": {"systemd-networkd": "active"}}, WARN, "ManageForeignRoutes"),
     (
@@ -215,6 +216,15 @@ def test_mtu_may_differ_where_cilium_is_told_the_smaller_one() -> None:
     links = (Link("eth0", 9000, ("192.0.2.1/24",)),)
     assert worst(situation(variables={"cilium_mtu": 1500}, links=links), "mtu") == WARN
     assert worst(situation(variables={"cilium_mtu": 9000}), "mtu") == REFUSE
+
+
+def test_a_resolver_file_by_name() -> None:
+    systemd = {"k3s_resolv_conf": "/run/systemd/resolve/resolv.conf"}
+    assert worst(situation(variables=systemd), "resolver") == REFUSE
+    assert worst(situation(variables=systemd, upstream_resolv_conf=True), "resolver") == REFUSE  # the other hosts
+    assert worst(situation(variables={"k3s_resolv_conf": "/etc/resolv.conf"}), "resolver") == OK
+    stub = {"nameservers": ("127.0.0.53",), "upstream_resolv_conf": True}
+    assert worst(situation(variables={"k3s_resolv_conf": ""}, **stub), "resolver") == NOTE
 
 
 def test_node_ip_has_to_be_there() -> None:
