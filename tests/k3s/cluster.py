@@ -124,7 +124,7 @@ class Node:
         try:
             self.run("timeout", str(timeout), "systemctl", verb, self.service, timeout=timeout + 10)
         except Unavailable as error:
-            raise AssertionError(f"{error}\n{self.journal()[-4000:]}") from None
+            raise AssertionError(f"{error}\n{self.journal()[-2500:]}") from None
 
     def stop(self) -> None:
         self.run("systemctl", "stop", self.service, timeout=60)
@@ -137,7 +137,7 @@ class Node:
         try:
             until(f"{self.name}: {self.service} is up", self.state, lambda state: state == "active", timeout)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.journal()[-4000:]}") from None
+            raise AssertionError(f"{error}\n{self.journal()[-2500:]}") from None
 
     def main_pid(self) -> str:
         return self.run("systemctl", "show", "-p", "MainPID", "--value", self.service).strip()

@@ -107,8 +107,8 @@ def cluster(lab: Lab, binary: Path) -> Cluster:
         if GIVEN:
             # What the lab unpacked for its own containerd is not for another version: the way of an air-gapped host.
             host.run(["rm", "-rf", f"{DATA}/agent/containerd"])
-            archive = next(_artifact("images").glob("k3s-airgap-images-*"))
-            host.put(archive, f"{DATA}/agent/images/{archive.name}")
+            for name in ("agnhost-2.57.tar", "mirrored-pause-3.6.tar"):
+                host.put(_artifact("images") / name, f"{DATA}/agent/images/{name}")
         node = Node(host, "agent" if host.role == "agent" else "server")
         node.install(node.role)
         return node
@@ -131,8 +131,8 @@ def server1(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Node:
     for name, content in DROP_INS.items():
         node.put(f"/etc/rancher/k3s/config.yaml.d/{name}", content)
     node.put("/etc/rancher/k3s/registries.yaml", REGISTRIES, 0o600)
-    tar = images.archive(tmp_path_factory.mktemp("images"), "marker.suite.test/before:1")
-    node.host.put(tar, f"{DATA}/agent/images/before.tar")
+    tar = images.archive(tmp_path_factory.mktemp("images") / "before.tar", "marker.suite.test/before:1")
+    node.host.put(tar, f"{DATA}/agent/images/{tar.name}")
     node.install("server", "--write-kubeconfig-mode 0640")
     node.start()
     return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -9,8 +10,8 @@ import tarfile
 from pathlib import Path
 
 
-def archive(directory: Path, name: str) -> Path:
-    """A tar with one image of one file; the file has the image's name in it, so that no two are the same."""
+def archive(path: Path, name: str) -> Path:
+    """A tar, compressed if it is called so, with one image of one file that holds the image's name."""
     layer = _tar({"marker": name.encode()})
     config = json.dumps(
         {
@@ -20,8 +21,8 @@ def archive(directory: Path, name: str) -> Path:
     ).encode()  # fmt: skip
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
     manifest = json.dumps([{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()
-    path = directory / f"{hashlib.sha256(name.encode()).hexdigest()[:8]}.tar"
-    path.write_bytes(_tar({config_name: config, "layer.tar": layer, "manifest.json": manifest}))
+    content = _tar({config_name: config, "layer.tar": layer, "manifest.json": manifest})
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
 
 

@@ -70,5 +70,5 @@ def test_containerd_looks_for_cni_below_k3s(alone: Node) -> None:
 
 def test_flannel_writes_its_network_configuration_there(alone: Node) -> None:
     """k3s docs, networking/multus-ipams.md: the default is agent/etc/cni/net.d."""
-    until("flannel's file", lambda: alone.run("ls", CNI), lambda names: "flannel" in names, 60)
+    until("flannel's file", lambda: alone.run("ls", CNI), lambda names: "flannel" in names, 20)
     assert not alone.exists("/etc/cni/net.d/10-flannel.conflist")

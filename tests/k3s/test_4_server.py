@@ -76,8 +76,9 @@ def test_image_archives_are_imported_at_the_start(server1: Node) -> None:
 
 
 def test_image_archives_are_imported_while_k3s_runs(server1: Node, tmp_path: Path) -> None:
-    """k3s docs, add-ons/import-images.md: or while it runs, since v1.32."""
-    server1.host.put(images.archive(tmp_path, "marker.suite.test/later:1"), f"{DATA}/agent/images/later.tar")
+    """k3s docs, add-ons/import-images.md: or while it runs, since v1.32; decompressed if necessary."""
+    tar = images.archive(tmp_path / "later.tar.gz", "marker.suite.test/later:1")
+    server1.host.put(tar, f"{DATA}/agent/images/{tar.name}")
     until("the image", lambda: _images(server1), lambda names: "marker.suite.test/later:1" in names, 30)
 
 
