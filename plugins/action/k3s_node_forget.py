@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
@@ -23,6 +24,8 @@ class ActionModule(ActionBase):
         result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
         host = str((task_vars or {}).get("inventory_hostname", ""))
         given = plain(self._task.args)
+        if self._task.check_mode and not Path(str(given["kubeconfig"])).expanduser().exists():
+            return {**result, "changed": False, "forgotten": []}  # no cluster yet that could remember anything
         try:
             forgotten = _forget(_answering(given), given, dry=bool(self._task.check_mode))
         except MeshwrightError as error:
