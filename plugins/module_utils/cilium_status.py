@@ -57,7 +57,8 @@ def parse_status(output: str) -> AgentSays:
         raise Unreachable("the agent's status", seen=f"not to be read ({output.strip()[:120] or 'no output'})")
     status, health = found[0], found[1] if len(found) > 1 else {}
     controllers = status.get("controllers") or []
-    nodes = health.get("nodes") if health else None
+    # No nodes in an answer: the first round is still to come. No answer: health checking is off.
+    nodes = (health.get("nodes") or []) if health else None
     bad = tuple(sorted(node.get("name", "?") for node in nodes or [] if not _reached(node)))
     cilium = status.get("cilium") or {}
     return AgentSays(

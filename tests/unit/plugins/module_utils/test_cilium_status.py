@@ -60,6 +60,11 @@ def test_health_checking_off() -> None:
     assert found.reachable is None and found.unreachable == ()
 
 
+def test_the_first_round_is_still_to_come() -> None:
+    found = cilium_status.parse_status(output(status(), {"local": {"name": "a"}, "nodes": None}))
+    assert (found.reachable, found.known_nodes) == (0, 0)
+
+
 def test_controllers_that_fail() -> None:
     assert cilium_status.parse_status(output(status(failing=2))).failing == ("c0: no", "c1: no")
 
