@@ -87,6 +87,18 @@ def test_exec_and_logs_on_an_agent_through_every_server(trio: Cluster, on_agent:
     until("logs", lambda: server.kubectl("logs", on_agent), lambda said: "HTTP" in said, 20)
 
 
+def test_agents_ask_a_server_about_kube_proxy_when_they_start(trio: Cluster, on_agent: str) -> None:
+    """k3s: pkg/agent/config/config.go: converted servers change nothing on an agent until it restarts."""
+    trio.server1.put("/etc/rancher/k3s/config.yaml.d/60-kube-proxy.yaml", {"disable-kube-proxy": True})
+    trio.server1.restart()
+    until("kube-proxy of server1", lambda: kube_proxy(trio.server1), lambda status: status is None, 20)
+    assert kube_proxy(trio.agent1) == 200
+    before = trio.agent1.processes("--http-port=18082")
+    trio.agent1.restart()
+    throughout("kube-proxy of agent1", lambda: kube_proxy(trio.agent1), lambda status: status is None, 6)
+    assert trio.agent1.processes("--http-port=18082") == before != set()
+
+
 def test_local_api_answers_on_agents(trio: Cluster, local_api: Callable[[], str]) -> None:
     """k3s issue 710 and pull request 3026: 127.0.0.1:6444 is the agent's balancer; 6443 is not there."""
     until("the agent's 6444", local_api, lambda said: said == "ok", 20)
@@ -129,15 +141,3 @@ def test_an_agents_api_survives_a_server_that_loses_its_power(trio: Cluster, loc
         trio.server1.start()
     names = {node.name for node in trio.servers}
     until("voters", lambda: voters(trio.server2), lambda seen: seen == dict.fromkeys(names, "True"), 60)
-
-
-def test_agents_ask_a_server_about_kube_proxy_when_they_start(trio: Cluster, on_agent: str) -> None:
-    """k3s: pkg/agent/config/config.go: converted servers change nothing on an agent until it restarts."""
-    trio.server1.put("/etc/rancher/k3s/config.yaml.d/60-kube-proxy.yaml", {"disable-kube-proxy": True})
-    trio.server1.restart()
-    until("kube-proxy of server1", lambda: kube_proxy(trio.server1), lambda status: status is None, 20)
-    assert kube_proxy(trio.agent1) == 200
-    before = trio.agent1.processes("--http-port=18082")
-    trio.agent1.restart()
-    throughout("kube-proxy of agent1", lambda: kube_proxy(trio.agent1), lambda status: status is None, 6)
-    assert trio.agent1.processes("--http-port=18082") == before != set()
