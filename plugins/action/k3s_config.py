@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, **error.with_host(host).fail_args()}
 
     def _bring(self, host: str, want: planning.Want, task_vars: t.Any) -> dict[str, t.Any]:
-        raw = k3s_host.observe(self, "server" if want.server else "agent", task_vars)
+        raw = k3s_host.observe(self, "server" if want.server else "agent", task_vars, brief=True)
         have = k3s_host.have_of(raw)
         plan = planning.plan(have, want)
         refused = planning.refusals(have, plan, host)
@@ -41,6 +41,7 @@ class ActionModule(ActionBase):
             k3s_host.execute(self, "meshwright.k3s_cilium.k3s_files", {"files": files}, task_vars)
         return {
             "changed": bool(plan.writes),
+            "writes": [write.path for write in plan.writes],
             "diff": [_diff(write) for write in plan.writes],
             "restart_reasons": list(plan.restart_reasons),
             "kube_proxy": plan.kube_proxy,

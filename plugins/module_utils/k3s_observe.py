@@ -26,14 +26,15 @@ OURS = "# Managed by meshwright.k3s_cilium"
 Raw = dict[str, t.Any]
 
 
-def observe(role: str) -> Raw:
+def observe(role: str, brief: bool = False) -> Raw:
+    """Brief leaves out what takes time: the binary's sum and version, and etcd."""
     service = host.unit(UNITS[role])
     active = service["ActiveState"] == "active"
     return {
         "machine": platform.machine(),
         "hostname": socket.gethostname(),
         "addresses": host.addresses(),
-        "installed": installed(),
+        "installed": {} if brief else installed(),
         "service": {
             "name": UNITS[role],
             "load_state": service["LoadState"],
@@ -42,6 +43,7 @@ def observe(role: str) -> Raw:
             "main_pid": int(service["MainPID"] or 0),
             "enabled": service["UnitFileState"] == "enabled",
             "ours": is_ours(service["FragmentPath"]),
+            "unit": host.text_of(f"/etc/systemd/system/{UNITS[role]}.service") or "",
         },
         "files": config_files(CONFIG),
         "started": config_files(STARTED) if Path(STARTED).is_dir() else None,
@@ -53,7 +55,7 @@ def observe(role: str) -> Raw:
         "joined": Path("/etc/rancher/node/password").exists(),
         "ca_hash": ca_hash(),
         "cni": sorted(path.name for path in Path("/etc/cni/net.d").glob("*.conf*")),
-        "etcd": etcd() if role == "server" and active else None,
+        "etcd": etcd() if role == "server" and active and not brief else None,
         "resolved": Path("/run/systemd/resolve/resolv.conf").exists(),
     }
 

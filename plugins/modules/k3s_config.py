@@ -64,6 +64,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+writes:
+  description: The files that differed.
+  returned: success
+  type: list
+  elements: str
 restart_reasons:
   description: Why k3s has to be started or restarted; empty when it runs with what the files say.
   returned: success

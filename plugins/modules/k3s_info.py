@@ -24,6 +24,10 @@ options:
     type: str
     choices: [server, agent]
     default: server
+  brief:
+    description: Leave out what takes time, which is the binary's sum and version, and etcd.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -110,10 +114,13 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_o
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"role": {"type": "str", "choices": ["server", "agent"], "default": "server"}},
+        argument_spec={
+            "role": {"type": "str", "choices": ["server", "agent"], "default": "server"},
+            "brief": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, raw=k3s_observe.observe(module.params["role"]))
+    module.exit_json(changed=False, raw=k3s_observe.observe(module.params["role"], module.params["brief"]))
 
 
 if __name__ == "__main__":

@@ -36,8 +36,9 @@ def execute(action: t.Any, module: str, arguments: Raw, task_vars: t.Any, absent
     return t.cast("Raw", answer)
 
 
-def observe(action: t.Any, role: str, task_vars: t.Any) -> Raw:
-    return t.cast("Raw", execute(action, "meshwright.k3s_cilium.k3s_info", {"role": role}, task_vars)["raw"])
+def observe(action: t.Any, role: str, task_vars: t.Any, brief: bool = False) -> Raw:
+    arguments = {"role": role, "brief": brief}
+    return t.cast("Raw", execute(action, "meshwright.k3s_cilium.k3s_info", arguments, task_vars)["raw"])
 
 
 def have_of(raw: Raw) -> Have:
