@@ -33,7 +33,7 @@ def play(case: Bad, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_LOCAL_TEMP": str(folder / "local")}
     program = Path(sys.executable).with_name("ansible-playbook")
     argv = [str(program), "-i", str(hosts), "-vvv", "playbooks/preflight.yml"]
-    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.mark.parametrize("case", [case for case in BAD if case.name in CHOSEN], ids=lambda case: case.name)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import judge_cidrs
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings import REFUSE
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Network, networks, words
+
+
+# A busy machine is no counterexample.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @st.composite

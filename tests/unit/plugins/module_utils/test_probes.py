@@ -113,9 +113,9 @@ def test_a_silent_port_is_lost_and_all_targets_wait_together(monkeypatch: pytest
     monkeypatch.setattr(probe_reach, "echoes", lambda *_args: "unknown")
     target = {"host": "b", "address": "192.0.2.9", "ports": [1, 2, 3], "mtu": 0}
     start = time.monotonic()
-    results = probe_reach.probe_all([target, target], 0.2)
-    assert time.monotonic() - start < 0.6
-    assert results[1]["ports"] == dict.fromkeys(("1", "2", "3"), "lost: no answer in 0.2 s")
+    results = probe_reach.probe_all([target, target], 1)
+    assert time.monotonic() - start < 5  # one after the other it would be six
+    assert results[1]["ports"] == dict.fromkeys(("1", "2", "3"), "lost: no answer in 1 s")
 
 
 def test_checksum_closes_to_zero() -> None:
@@ -129,5 +129,5 @@ def test_names_that_do_not_resolve_end_in_time(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args: released.wait(20))
     start = time.monotonic()
     assert probe_host._resolves("slow.example.org") is False
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     released.set()
