@@ -12,7 +12,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import judge
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings import REFUSE
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Network, networks, words
 
-
 # A busy machine is no counterexample.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
