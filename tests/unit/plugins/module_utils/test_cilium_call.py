@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import Observed, Plan, Wish, plan
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import Release
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_restarts import Effect
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import CiliumOptions
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
+
+PARAMS: dict[str, Any] = {
+    "version": "v1.20.2", "options": {"mtu": 1400, "operator_replicas": None}, "values": {},
+    "cluster_cidr": ["10.42.0.0/16"], "initial_stage": 1, "k3s_stage": 0, "gateway_api_version": "", "gateway_api_crds": "", "nodes": 3, "chart": "cilium",
+    "chart_repo_url": "https://helm.example.org/",
+}  # fmt: skip
+HAVE = Release(3, "deployed", "1.20.2", {"MTU": 1500, "tls": {"ca": {"key": "old-secret"}}}, "---\n", "record")
+
+
+def made(release: Release | None = None, **values: Any) -> tuple[Plan, Observed]:
+    seen = Observed(there=True, nodes=2, kubernetes="v1.34.4+k3s1", release=release)
+    return plan(Wish("1.20.2", CiliumOptions(), free=values), seen), seen
+
+
+CHART = cilium_call.Chart("cilium", "https://helm.example.org/", "1.20.2", False)
+
+
+def test_wish() -> None:
+    wish = cilium_call.wish_from(PARAMS)
+    assert (wish.version, wish.k3s_stage, wish.options.mtu, wish.options.operator_replicas) == (
+        "1.20.2",
+        None,
+        1400,
+        None,
+    )
+
+
+def test_an_option_that_nobody_knows() -> None:
+    with pytest.raises(MeshwrightError, match="unknown \\(mtuu\\)"):
+        cilium_call.options_from({"mtuu": 1400})
+
+
+def test_charts(tmp_path: Path) -> None:
+    assert cilium_call.chart_of(PARAMS) == CHART
+    oci = cilium_call.chart_of({**PARAMS, "chart": "oci://registry.example.org/cilium"})
+    assert (oci.repo_url, oci.local) == ("", False)
+    (tmp_path / "Chart.yaml").write_text("version: 1.20.2\n")
+    local = cilium_call.chart_of({**PARAMS, "chart": str(tmp_path)})
+    assert (local.ref, local.repo_url, local.local) == (str(tmp_path), "", True)
+
+
+def test_a_path_with_nothing_behind_it() -> None:
+    with pytest.raises(MeshwrightError, match="no path that is there"):
+        cilium_call.chart_of({**PARAMS, "chart": "/nowhere/cilium.tgz", "chart_repo_url": ""})
+
+
+def test_no_cluster_is_well_in_check_mode_only(tmp_path: Path) -> None:
+    assert cilium_call.observe_cluster(str(tmp_path / "kubeconfig"), absent_is_well=True).there is False
+    with pytest.raises(MeshwrightError, match="kubeconfig"):
+        cilium_call.observe_cluster(str(tmp_path / "kubeconfig"), absent_is_well=False)
+
+
+def test_a_cluster_that_is_gone_is_well_in_check_mode_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def away(_path: str) -> Any:
+        raise Unreachable("the API", seen="away")
+
+    monkeypatch.setattr(cilium_call.Kube, "from_kubeconfig", away)
+    assert cilium_call.observe_cluster("any", absent_is_well=True).there is False
+    with pytest.raises(Unreachable):
+        cilium_call.observe_cluster("any", absent_is_well=False)
+
+
+def test_values_are_written_for_helm_alone(tmp_path: Path) -> None:
+    target = tmp_path / "state" / "values.yaml"
+    found, _seen = made()
+    with cilium_call.values_file(found, str(target), keep=True) as path:
+        assert path == str(target)
+    assert target.stat().st_mode & 0o777 == 0o600 and target.parent.stat().st_mode & 0o777 == 0o700
+    assert yaml.safe_load(target.read_text()) == found.rendered.values
+    before = target.stat()
+    with cilium_call.values_file(found, str(target), keep=True):
+        pass
+    after = target.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_values_leave_nothing_in_check_mode(tmp_path: Path) -> None:
+    found, _seen = made()
+    with cilium_call.values_file(found, str(tmp_path / "values.yaml"), keep=False) as path:
+        assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert not Path(path).exists() and list(tmp_path.iterdir()) == []
+
+
+class Helm:
+    def __init__(self, code: int = 0, out: str = "", err: str = "") -> None:
+        self.answer = (code, out, err)
+        self.commands: list[Sequence[str]] = []
+
+    def __call__(self, command: Sequence[str]) -> tuple[int, str, str]:
+        self.commands.append(command)
+        return self.answer
+
+
+def test_helm_renders_as_the_cluster_is() -> None:
+    found, seen = made(HAVE)
+    helm = Helm(out="kind: ConfigMap\nmetadata: {name: new}\n")
+    effect = cilium_call.effect(helm, "helm", CHART, "/values", dataclasses.replace(seen, service_monitors=True), found)
+    assert effect.added == ("ConfigMap new",)
+    text = " ".join(helm.commands[0])
+    for part in (
+        "--kube-version v1.34.4 ",
+        "--api-versions monitoring.coreos.com/v1",
+        "--version 1.20.2",
+        "--repo https://",
+    ):
+        assert part in text
+
+
+def test_helm_is_not_asked_for_a_local_charts_version() -> None:
+    found, seen = made(HAVE)
+    helm = Helm()
+    cilium_call.effect(helm, "helm", cilium_call.Chart("/chart", "", "1.20.2", True), "/values", seen, found)
+    assert "--version" not in helm.commands[0] and "--repo" not in helm.commands[0]
+
+
+def test_a_first_install_restarts_nothing() -> None:
+    found, seen = made()
+    helm = Helm(1)
+    assert cilium_call.effect(helm, "helm", CHART, "/values", seen, found) == Effect() and not helm.commands
+
+
+def test_a_chart_that_does_not_render() -> None:
+    found, seen = made(HAVE)
+    with pytest.raises(MeshwrightError, match="l7Proxy must be true"):
+        cilium_call.effect(Helm(1, err="l7Proxy must be true"), "helm", CHART, "/values", seen, found)
+
+
+def test_told() -> None:
+    found, seen = made(HAVE, tls={"ca": {"key": "new-secret"}}, tunnel="disabled")
+    effect = Effect(restarts=("DaemonSet cilium: spec",))
+    answer = cilium_call.told(found, seen, CHART, effect, {"new-secret"})
+    assert (answer["changed"], answer["action"], answer["stage"], answer["secret_values"]) == (True, "upgrade", 1, True)
+    assert (
+        answer["restarts"] == ["DaemonSet cilium: spec"] and "it restarts DaemonSet cilium: spec" in answer["summary"]
+    )
+    assert any("tunnel" in line for line in answer["summary"])
+    assert "secret, sha256" in answer["diff"]["after"] and "secret, sha256" in answer["diff"]["before"]
+    assert "new-secret" not in str(answer) and "old-secret" not in str(answer)
+
+
+def test_told_when_there_is_nothing_to_do() -> None:
+    first, _seen = made()
+    same = dataclasses.replace(HAVE, values=first.rendered.values)
+    found, seen = made(same)
+    answer = cilium_call.told(found, seen, CHART, Effect(), set())
+    assert (answer["changed"], answer["action"], answer["stale_record"]) == (False, "none", "")
+    assert "diff" not in answer and "leave Cilium as it is" in answer["summary"][0]
+
+
+def test_told_of_a_helm_that_was_killed() -> None:
+    found, seen = made(dataclasses.replace(HAVE, status="pending-upgrade"))
+    assert cilium_call.told(found, seen, CHART, Effect(), set())["stale_record"] == "record"
