@@ -15,6 +15,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_value
     Cluster,
     cilium_values,
 )
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.k3s_config_plan import JOIN_KEYS, STAGE_KEY
 
 DECISIONS = ROOT / "docs/decisions"
 PAGES = sorted(DECISIONS.glob("*/*.md"))
@@ -87,6 +88,17 @@ def cilium_options() -> set[str]:
         cilium_values(CiliumOptions(routing_mode="tunnel"), 1, six),
     )
     return {path for one in rendered for path in leaves(one.values)}
+
+
+def k3s_options() -> set[str]:
+    """Every key that the role can write: its two tables, the join keys, the stage's key."""
+    variables = load("roles/k3s/vars/main.yml")
+    tables = [value for value in variables.values() if isinstance(value, dict)]
+    return {key for table in tables for key in table} | {*JOIN_KEYS, STAGE_KEY}
+
+
+def test_the_pages_of_k3s_are_those_of_the_options() -> None:
+    assert documented("k3s") == k3s_options()
 
 
 def covers(page: str, path: str) -> bool:
