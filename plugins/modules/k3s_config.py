@@ -1,3 +1,4 @@
+# GNU General Public License v3.0 or later
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation of the action of the same name, which plans on the controller and writes with k3s_files."""
 

@@ -1,3 +1,4 @@
+# GNU General Public License v3.0 or later
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The host's half: it reads. The action of the same name masks what was read."""
 
