@@ -46,7 +46,6 @@ def wish_from(params: Params) -> Wish:
         free=params["values"],
         cidrs=tuple(params["cluster_cidr"]),
         initial_stage=params["initial_stage"],
-        k3s_stage=params["k3s_stage"] or None,
         gateway_version=params["gateway_api_version"],
         gateway_crds=params["gateway_api_crds"],
         nodes=params["nodes"],

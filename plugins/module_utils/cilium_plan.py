@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_value
     Rendered,
     cilium_values,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
 _EXTENSIONS = "apiextensions.k8s.io/v1"
@@ -38,7 +39,6 @@ class Wish:
     free: t.Mapping[str, t.Any] = field(default_factory=dict)
     cidrs: tuple[str, ...] = ("10.42.0.0/16",)
     initial_stage: int = 1
-    k3s_stage: int | None = None  # as the servers' configuration has it; None where nobody looked
     gateway_version: str = ""
     gateway_crds: str = ""
     nodes: int = 1  # of the inventory: for a cluster that is still to come
@@ -51,6 +51,7 @@ class Observed:
     there: bool = False
     kubernetes: str = ""
     nodes: int = 0
+    k3s_stage: int | None = None  # as the servers run; None where they do not tell
     service_monitors: bool = False
     gateway_installed: str = ""  # the version of the CRDs
     release: Release | None = None
@@ -79,16 +80,46 @@ class Plan:
 def observe(kube: Kube) -> Observed:
     gateway = kube.get("CustomResourceDefinition", _GATEWAY, api_version=_EXTENSIONS)
     annotations = (gateway or {}).get("metadata", {}).get("annotations") or {}
-    release = settled(kube)
+    release, nodes = settled(kube), kube.nodes()
     return Observed(
         there=True,
         kubernetes=str(kube.version().get("gitVersion", "")),
-        nodes=len(kube.nodes()),
+        nodes=len(nodes),
+        k3s_stage=k3s_stage(nodes),
         service_monitors=kube.resource("monitoring.coreos.com/v1", "ServiceMonitor") is not None,
         gateway_installed=annotations.get("gateway.networking.k8s.io/bundle-version", "unknown" if gateway else ""),
         release=release,
         foreign=release is None and _agents_without_helm(kube),
     )
+
+
+def k3s_stage(nodes: t.Sequence[Object]) -> int | None:
+    """From the arguments with which the servers started, files included, as k3s notes them on their nodes."""
+    noted = [(node["metadata"].get("annotations") or {}).get("k3s.io/node-args", "") for node in nodes]
+    servers = [args for args in map(_arguments, noted) if args[:1] == ["server"]]
+    if not servers:
+        return None
+    # While servers are converted one by one, kube-proxy still runs somewhere.
+    return 2 if all(_flag(args, "--disable-kube-proxy") for args in servers) else 1
+
+
+def _arguments(text: str) -> list[str]:
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return [str(argument) for argument in found] if isinstance(found, list) else []
+
+
+def _flag(arguments: t.Sequence[str], name: str) -> bool:
+    """The last one wins; alone, it means true."""
+    found = False
+    for at, argument in enumerate(arguments):
+        given, _, value = argument.partition("=")
+        if given == name:
+            following = arguments[at + 1] if at + 1 < len(arguments) else ""
+            found = (value or (following if not following.startswith("-") else "")).lower() not in ("false", "0")
+    return found
 
 
 def _agents_without_helm(kube: Kube) -> bool:
@@ -105,7 +136,7 @@ def plan(wish: Wish, seen: Observed) -> Plan:
             "the DaemonSet kube-system/cilium", seen="there without a release of Helm", wanted="one that Helm manages",
             remedy="it is another tool's: manage it there, or remove it before this role brings its own",
         )
-    stage = stage_of(wish, seen.release)
+    stage = stage_of(wish, seen)
     nodes = seen.nodes if seen.there else wish.nodes
     cluster = Cluster(max(1, nodes), wish.cidrs, seen.service_monitors)
     rendered = cilium_values(wish.options, stage, cluster, wish.free)
@@ -116,11 +147,12 @@ def plan(wish: Wish, seen: Observed) -> Plan:
     return Plan(stage, action, why, rendered, gateway, forget, rendered.notes)
 
 
-def stage_of(wish: Wish, release: Release | None) -> int:
+def stage_of(wish: Wish, seen: Observed) -> int:
     """The live cluster's, never changed from here; the wished one only where there is nothing yet."""
+    release = seen.release
     if release is None or release.stage is None:
-        return wish.k3s_stage or wish.initial_stage
-    if release.stage == 1 and wish.k3s_stage == 2:
+        return seen.k3s_stage or wish.initial_stage
+    if release.stage == 1 and seen.k3s_stage == 2:
         raise MeshwrightError(
             "kube-proxy", seen="off in k3s' configuration while Cilium's release leaves services to it",
             wanted="one of the two to serve them",

@@ -14,7 +14,8 @@ description:
     options, the stage and the free values, and compares.
   - Where Helm has to run, it writes the values to O(values_path) and says, from both sides' rendered manifests, which
     DaemonSets and Deployments restart.
-  - The stage of a live cluster is read and kept; O(initial_stage) counts only where there is no release yet.
+  - The stage of a live cluster is read, from the release and from the arguments that k3s notes on its servers' nodes,
+    and kept; O(initial_stage) counts only where neither tells.
   - Runs on the controller.
 author: The meshwright developers (@meshwright)
 requirements:
@@ -63,11 +64,6 @@ options:
     type: int
     choices: [1, 2]
     default: 1
-  k3s_stage:
-    description: The stage that the servers' configuration has, V(0) where that is not known.
-    type: int
-    choices: [0, 1, 2]
-    default: 0
   gateway_api_version:
     description: Version of the Gateway API's CRDs. Empty takes the one that this Cilium expects.
     type: str
@@ -171,7 +167,6 @@ ARGUMENTS = {
     "cluster_cidr": {"type": "list", "elements": "str", "required": True},
     "nodes": {"type": "int", "default": 1},
     "initial_stage": {"type": "int", "choices": [1, 2], "default": 1},
-    "k3s_stage": {"type": "int", "choices": [0, 1, 2], "default": 0},
     "gateway_api_version": {"type": "str", "default": ""},
     "gateway_api_crds": {"type": "str", "default": ""},
     "values_path": {"type": "path", "required": True},

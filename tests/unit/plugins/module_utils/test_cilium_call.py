@@ -17,8 +17,8 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 
 PARAMS: dict[str, Any] = {
     "version": "v1.20.2", "options": {"mtu": 1400, "operator_replicas": None}, "values": {},
-    "cluster_cidr": ["10.42.0.0/16"], "initial_stage": 1, "k3s_stage": 0, "gateway_api_version": "", "gateway_api_crds": "", "nodes": 3, "chart": "cilium",
-    "chart_repo_url": "https://helm.example.org/",
+    "cluster_cidr": ["10.42.0.0/16"], "initial_stage": 1, "gateway_api_version": "", "gateway_api_crds": "", "nodes": 3,
+    "chart": "cilium", "chart_repo_url": "https://helm.example.org/",
 }  # fmt: skip
 HAVE = Release(3, "deployed", "1.20.2", {"MTU": 1500, "tls": {"ca": {"key": "old-secret"}}}, "---\n", "record")
 
@@ -33,12 +33,7 @@ CHART = cilium_call.Chart("cilium", "https://helm.example.org/", "1.20.2", False
 
 def test_wish() -> None:
     wish = cilium_call.wish_from(PARAMS)
-    assert (wish.version, wish.k3s_stage, wish.options.mtu, wish.options.operator_replicas) == (
-        "1.20.2",
-        None,
-        1400,
-        None,
-    )
+    assert (wish.version, wish.nodes, wish.options.mtu, wish.options.operator_replicas) == ("1.20.2", 3, 1400, None)
 
 
 def test_an_option_that_nobody_knows() -> None:

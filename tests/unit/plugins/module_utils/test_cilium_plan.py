@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import Observed, Plan, Wish, plan
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import (
+    Observed,
+    Plan,
+    Wish,
+    k3s_stage,
+    plan,
+)
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import Release
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
     CiliumOptions,
@@ -75,20 +82,19 @@ def test_a_helm_that_was_killed_or_failed_is_run_again(status: str, revision: in
 @pytest.mark.parametrize("initial", [1, 2])
 @pytest.mark.parametrize("k3s", [None, 1, 2])
 def test_a_new_cluster_takes_the_stage_of_k3s_before_the_wished_one(initial: int, k3s: int | None) -> None:
-    assert made(dataclasses.replace(WISH, initial_stage=initial, k3s_stage=k3s)).stage == (k3s or initial)
+    assert made(dataclasses.replace(WISH, initial_stage=initial), k3s_stage=k3s).stage == (k3s or initial)
 
 
 @pytest.mark.parametrize("initial", [1, 2])
 @pytest.mark.parametrize(("k3s", "have"), [(None, 1), (None, 2), (1, 1), (2, 2), (1, 2)])
 def test_a_live_cluster_keeps_its_stage(initial: int, k3s: int | None, have: int) -> None:
-    wish = dataclasses.replace(WISH, initial_stage=initial, k3s_stage=k3s)
-    found = made(wish, release=release(have))
+    found = made(dataclasses.replace(WISH, initial_stage=initial), k3s_stage=k3s, release=release(have))
     assert (found.stage, found.action) == (have, "none")
 
 
 def test_nobody_serves_the_services() -> None:
     with pytest.raises(MeshwrightError, match="disable-kube-proxy"):
-        made(dataclasses.replace(WISH, k3s_stage=2), release=release(1))
+        made(k3s_stage=2, release=release(1))
 
 
 def test_a_foreign_cilium_is_left_alone() -> None:
@@ -142,3 +148,26 @@ def test_a_directory_without_manifests(tmp_path: Path) -> None:
 def test_no_gateway_api_at_stage_1() -> None:
     with pytest.raises(MeshwrightError, match="cilium_gateway_api is true at stage 1"):
         made(dataclasses.replace(WISH, options=GATEWAY))
+
+
+def noted(*arguments: str) -> dict[str, Any]:
+    return {"metadata": {"annotations": {"k3s.io/node-args": json.dumps(arguments)}}}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "stage"),
+    [
+        ([], None),
+        ([{"metadata": {}}, noted("agent")], None),
+        ([{"metadata": {"annotations": {"k3s.io/node-args": "no list"}}}], None),
+        ([noted("server", "--token", "********"), noted("agent")], 1),
+        ([noted("server", "--disable-kube-proxy", "true"), noted("agent")], 2),
+        ([noted("server", "--disable-kube-proxy")], 2),
+        ([noted("server", "--disable-kube-proxy=true", "--disable", "traefik")], 2),
+        ([noted("server", "--disable-kube-proxy", "--disable", "traefik")], 2),
+        ([noted("server", "--disable-kube-proxy", "true", "--disable-kube-proxy=false")], 1),
+        ([noted("server", "--disable-kube-proxy", "true"), noted("server")], 1),
+    ],
+)
+def test_the_stage_that_the_servers_run_at(nodes: list[Any], stage: int | None) -> None:
+    assert k3s_stage(nodes) == stage
