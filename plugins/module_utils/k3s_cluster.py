@@ -42,6 +42,7 @@ class Step:
     peers: tuple[str, ...] = ()  # URLs for `server:`, the best first
     forget: bool = False  # an etcd member of its name is still there
     kube_proxy: bool | None = None  # None: as it is on the server
+    active: bool = False
 
     def as_dict(self) -> dict[str, t.Any]:
         return {**asdict(self), "peers": list(self.peers)}
@@ -57,9 +58,9 @@ class ClusterPlan:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Live servers before joining ones; who begins the cluster comes first of all."""
+        """Who begins the cluster, then live servers, those first that are down and weaken it, then joining ones."""
         rank = {INITIALISE: 0, KEEP: 1, JOIN: 2, UNSEEN: 3}
-        ordered = sorted(self.steps, key=lambda step: rank[step.action])
+        ordered = sorted(self.steps, key=lambda step: (rank[step.action], step.active))
         return tuple(step.host for step in ordered if step.action != UNSEEN)
 
 
@@ -87,7 +88,7 @@ def _step(server: Server, servers: t.Sequence[Server], first: str, kube_proxy: b
     if not server.seen:
         return Step(server.host, UNSEEN)
     if server.datastore:
-        return Step(server.host, KEEP, _named_by(server, servers))
+        return Step(server.host, KEEP, _named_by(server, servers), active=server.active)
     if server.host == first:
         return Step(server.host, INITIALISE, (), kube_proxy=kube_proxy)
     known = {node for other in servers for node in other.members}
