@@ -150,6 +150,7 @@ def test_a_restart_of_k3s_leaves_the_pods_running(server1: Node, netexec: str) -
     assert server1.mode(KUBECONFIG) == "604"
 
 
+@pytest.mark.full
 def test_pods_outlive_a_stopped_k3s(server1: Node, netexec: str) -> None:
     """k3s: install.sh, KillMode=process: stopping the service is not stopping the work."""
     before = server1.processes("--http-port=18081")

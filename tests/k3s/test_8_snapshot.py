@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from .cluster import BINARY, DATA, config_map, voters
 from .conftest import Cluster
 from .wait import until
@@ -21,6 +23,7 @@ def test_save_and_list(trio: Cluster) -> None:
     assert trio.server1.mode(SNAPSHOTS) == "700"
 
 
+@pytest.mark.full
 def test_a_reset_is_refused_while_there_is_a_server_to_join(trio: Cluster) -> None:
     """k3s issue 8488."""
     trio.server3.stop()
