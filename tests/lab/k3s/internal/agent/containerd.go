@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -118,12 +119,17 @@ func (a *Agent) cniSection() string {
 
 // ctr runs the host's client against k3s's containerd.
 func ctr(ctx context.Context, arguments ...string) (string, error) {
+	return ctrWith(ctx, nil, arguments...)
+}
+
+func ctrWith(ctx context.Context, input io.Reader, arguments ...string) (string, error) {
 	program, err := HostProgram("ctr")
 	if err != nil {
 		return "", err
 	}
 	arguments = append([]string{"--address", ContainerdSocket, "--namespace", "k8s.io"}, arguments...)
 	cmd := exec.CommandContext(ctx, program, arguments...)
+	cmd.Stdin = input
 	var problems strings.Builder
 	cmd.Stderr = &problems
 	said, err := cmd.Output()

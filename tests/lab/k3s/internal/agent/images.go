@@ -87,13 +87,26 @@ func importArchive(ctx context.Context, path string) ([]string, error) {
 	if len(images) > 0 && len(missing(ctx, images)) == 0 {
 		return images, nil
 	}
-	if _, err := ctr(ctx, "images", "import", "--local", path); err != nil {
-		if _, err = ctr(ctx, "images", "import", path); err != nil { // before containerd 2 there is no --local
-			return nil, err
-		}
+	if err := importStream(ctx, path); err != nil {
+		return nil, err
 	}
 	logrus.Infof("Imported images from %s in %s", path, time.Since(begin).Round(time.Millisecond))
 	return images, nil
+}
+
+// importStream decompresses by itself: ctr before containerd 2 takes plain archives only.
+func importStream(ctx context.Context, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	stream, err := decompressed(path, file)
+	if err != nil {
+		return err
+	}
+	_, err = ctrWith(ctx, stream, "images", "import", "-")
+	return err
 }
 
 func missing(ctx context.Context, wanted []string) []string {
