@@ -9,7 +9,6 @@ import pytest
 
 from .cluster import BINARY, DATA, KUBECONFIG, Node
 from .conftest import Cluster
-from .wait import until
 
 pytestmark = pytest.mark.full
 CONTAINERD = f"{DATA}/agent/etc/containerd/config.toml"
@@ -66,9 +65,3 @@ def test_containerd_looks_for_cni_below_k3s(alone: Node) -> None:
     config = alone.read(CONTAINERD)
     assert f'"{CNI}"' in config
     assert f'"{DATA}/data/' in config
-
-
-def test_flannel_writes_its_network_configuration_there(alone: Node) -> None:
-    """k3s docs, networking/multus-ipams.md: the default is agent/etc/cni/net.d."""
-    until("flannel's file", lambda: alone.run("ls", CNI), lambda names: "flannel" in names, 20)
-    assert not alone.exists("/etc/cni/net.d/10-flannel.conflist")
