@@ -15,6 +15,8 @@ cache=$HOME/.ansible/test/cache
 mkdir -p "$cache"
 echo 'import ensurepip; ensurepip.bootstrap(default_pip=True)' >"$cache/get_pip_24_2.py"
 
+mkdir -p build/ansible_collections/meshwright/k3s_cilium/tests
+cp -r tests/sanity build/ansible_collections/meshwright/k3s_cilium/tests/
 cd build/ansible_collections/meshwright/k3s_cilium
 # Inside a checkout that ignores build/ ansible-test would find no files: the copy is a repository of its own.
 git init --quiet .

@@ -133,7 +133,7 @@ notes:
   type: list
   elements: str
 chart:
-  description: What Helm is called with, RV(chart.ref), RV(chart.repo_url) and RV(chart.version).
+  description: What Helm is called with; C(ref), C(repo_url) and C(version).
   returned: always
   type: dict
 secret_values:
@@ -144,6 +144,10 @@ stale_record:
   description: Name of the Secret that a Helm left which was killed, or empty. It goes before Helm runs again.
   returned: always
   type: str
+rollback:
+  description: Revision to which Helm returns after that, because it has what is wanted; V(0) where it upgrades.
+  returned: always
+  type: int
 gateway_api:
   description: Version, sources, and whether they are to be applied and the operator restarted. Null when not asked for.
   returned: always
