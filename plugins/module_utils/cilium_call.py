@@ -156,6 +156,7 @@ def told(plan: Plan, seen: Observed, chart: Chart, found: Effect, secrets: t.Col
         "chart": dataclasses.asdict(chart),
         "secret_values": bool(secrets),
         "stale_record": seen.release.record if plan.forget and seen.release else "",
+        "rollback": plan.rollback,
         "gateway_api": dataclasses.asdict(gateway) if gateway else None,
     }
     if plan.action != "none":

@@ -12,6 +12,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import versi
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import (
     NAMESPACE,
     Release,
+    deployed,
     settled,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
@@ -55,6 +56,7 @@ class Observed:
     service_monitors: bool = False
     gateway_installed: str = ""  # the version of the CRDs
     release: Release | None = None
+    deployed: Release | None = None  # the last one that Helm finished; told apart only where the release is not well
     foreign: bool = False  # agents that no release of Helm brought
 
 
@@ -74,6 +76,7 @@ class Plan:
     rendered: Rendered
     gateway: Gateway | None
     forget: bool  # the record of a Helm that was killed goes first
+    rollback: int  # and Helm returns to this revision, which has what is wanted; 0: it does not
     notes: tuple[str, ...]
 
 
@@ -89,6 +92,7 @@ def observe(kube: Kube) -> Observed:
         service_monitors=kube.resource("monitoring.coreos.com/v1", "ServiceMonitor") is not None,
         gateway_installed=annotations.get("gateway.networking.k8s.io/bundle-version", "unknown" if gateway else ""),
         release=release,
+        deployed=None if release is None or release.status in _GOOD else deployed(kube),
         foreign=release is None and _agents_without_helm(kube),
     )
 
@@ -144,7 +148,8 @@ def plan(wish: Wish, seen: Observed) -> Plan:
     action, why = _action(wish, seen.release, rendered)
     gateway = _gateway(wish, seen) if wish.options.gateway_api else None
     forget = seen.release is not None and seen.release.status not in (*_GOOD, "superseded", "uninstalled")
-    return Plan(stage, action, why, rendered, gateway, forget, rendered.notes)
+    rollback = _rollback(wish, seen.deployed, rendered) if forget else 0
+    return Plan(stage, action, why, rendered, gateway, forget, rollback, rendered.notes)
 
 
 def stage_of(wish: Wish, seen: Observed) -> int:
@@ -180,6 +185,12 @@ def _action(wish: Wish, release: Release | None, rendered: Rendered) -> tuple[st
     if dict(release.values) != rendered.values:
         return "upgrade", "other values"
     return "none", f"revision {release.revision} has this chart and these values"
+
+
+def _rollback(wish: Wish, good: Release | None, rendered: Rendered) -> int:
+    """Helm is not run for a release that has chart and values; what a killed one half did is undone by going back."""
+    same = good is not None and good.chart_version == wish.version and dict(good.values) == rendered.values
+    return good.revision if good is not None and same else 0
 
 
 def _gateway(wish: Wish, seen: Observed) -> Gateway:

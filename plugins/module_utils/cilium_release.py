@@ -14,7 +14,7 @@ from pathlib import Path
 from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spellings import dig
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object, Objects
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
 
@@ -46,10 +46,20 @@ class Release:
 
 def newest(kube: Kube, name: str = NAME, namespace: str = NAMESPACE) -> Release | None:
     """The release's last record, or None."""
+    records = _records(kube, name, namespace)
+    return decode(records[-1]) if records else None
+
+
+def deployed(kube: Kube, name: str = NAME, namespace: str = NAMESPACE) -> Release | None:
+    """The last record of a Helm that came to its end, or None."""
+    records = _records(kube, name, namespace)
+    found = [record for record in records if record["metadata"]["labels"].get("status") == "deployed"]
+    return decode(found[-1]) if found else None
+
+
+def _records(kube: Kube, name: str, namespace: str) -> Objects:
     records = kube.list("Secret", namespace, labels=f"owner=helm,name={name}")
-    if not records:
-        return None
-    return decode(max(records, key=lambda record: int(record["metadata"]["labels"]["version"])))
+    return sorted(records, key=lambda record: int(record["metadata"]["labels"]["version"]))
 
 
 def decode(record: Object) -> Release:
@@ -77,11 +87,6 @@ def settled(kube: Kube, timeout: float = 20.0, clock: Clock = CLOCK) -> Release 
         )
     except MeshwrightError:
         return newest(kube)
-
-
-def forget(kube: Kube, release: Release) -> None:
-    """Remove the record of a Helm that was killed: the objects stay, and the next Helm takes them over."""
-    kube.delete("Secret", release.record, NAMESPACE)
 
 
 def chart_version(chart: str, wanted: str) -> str:

@@ -79,6 +79,17 @@ def test_a_helm_that_was_killed_or_failed_is_run_again(status: str, revision: in
     assert (found.action, found.forget) == (action, True)
 
 
+def test_a_killed_helm_that_was_on_its_way_elsewhere_is_undone() -> None:
+    killed = release(status="pending-upgrade", revision=4, values={"MTU": 1400})
+    found = made(release=killed, deployed=release())
+    assert (found.action, found.forget, found.rollback) == ("upgrade", True, 3)
+
+
+def test_a_killed_helm_that_was_on_the_right_way_is_repeated() -> None:
+    found = made(release=release(status="pending-upgrade", revision=4), deployed=release(values={"MTU": 1400}))
+    assert (found.action, found.forget, found.rollback) == ("upgrade", True, 0)
+
+
 @pytest.mark.parametrize("initial", [1, 2])
 @pytest.mark.parametrize("k3s", [None, 1, 2])
 def test_a_new_cluster_takes_the_stage_of_k3s_before_the_wished_one(initial: int, k3s: int | None) -> None:

@@ -24,7 +24,7 @@ def record(version: int, status: str = "deployed", values: Any = None, chart: st
         "manifest": "---\n",
     }
     packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(told).encode()))).decode()
-    labels = {"owner": "helm", "name": "cilium", "version": str(version)}
+    labels = {"owner": "helm", "name": "cilium", "version": str(version), "status": status}
     return {
         "metadata": {"name": f"sh.helm.release.v1.cilium.v{version}", "labels": labels},
         "data": {"release": packed},
@@ -76,6 +76,12 @@ def test_the_newest_by_number_not_by_text() -> None:
 )
 def test_stage(values: Any, stage: int | None) -> None:
     assert cilium_release.decode(record(1, values=values)).stage == stage
+
+
+def test_the_last_that_helm_finished() -> None:
+    found = cilium_release.deployed(kube([record(3, "pending-upgrade"), record(1, "superseded"), record(2)]))
+    assert found is not None and found.revision == 2
+    assert cilium_release.deployed(kube([record(1, "pending-install")])) is None
 
 
 def test_a_helm_at_work_is_waited_for() -> None:
