@@ -18,6 +18,7 @@ import (
 // Balancer is an agent's 127.0.0.1:6444: it hands each connection to a server that answers (k3s issue 710).
 type Balancer struct {
 	file     string
+	first    string // what the agent was told: the last resort if no other answers
 	listener net.Listener
 
 	mu      sync.Mutex
@@ -28,7 +29,7 @@ type Balancer struct {
 
 // NewBalancer knows the server that the agent was told to join, and those that it had learned of before.
 func NewBalancer(file, first string) *Balancer {
-	b := &Balancer{file: file, servers: []string{first}, down: map[string]bool{}, open: map[net.Conn]string{}}
+	b := &Balancer{file: file, first: first, servers: []string{first}, down: map[string]bool{}, open: map[net.Conn]string{}}
 	var saved struct{ ServerAddresses []string }
 	if content, err := os.ReadFile(file); err == nil && json.Unmarshal(content, &saved) == nil {
 		for _, address := range saved.ServerAddresses {
@@ -112,7 +113,13 @@ func (b *Balancer) order() []string {
 			up = append(up, address)
 		}
 	}
-	return append(up, down...)
+	all := append(up, down...)
+	for _, address := range all {
+		if address == b.first {
+			return all
+		}
+	}
+	return append(all, b.first)
 }
 
 // MoveBack makes another server the first choice.

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -184,13 +186,35 @@ func ParseCluster(content []byte) (*Cluster, error) {
 	return &cluster, json.Unmarshal(content, &cluster)
 }
 
-// NodeName is the configured name, or the host's.
+const nodeIDFile = "/etc/rancher/node/id"
+
+// NodeName is the configured name, or the host's; with-node-id appends digits that are made once.
 func NodeName(o *Options) (string, error) {
-	if name := o.Str("node-name"); name != "" {
-		return strings.ToLower(name), nil
+	name := o.Str("node-name")
+	if name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return "", err
+		}
+		name = strings.TrimSpace(host)
 	}
-	name, err := os.Hostname()
-	return strings.ToLower(strings.TrimSpace(name)), err
+	name = strings.ToLower(name)
+	if !o.Bool("with-node-id") {
+		return name, nil
+	}
+	content, err := os.ReadFile(nodeIDFile)
+	if os.IsNotExist(err) {
+		digits := make([]byte, 4)
+		if _, err := rand.Read(digits); err != nil {
+			return "", err
+		}
+		if err := os.MkdirAll(filepath.Dir(nodeIDFile), 0o755); err != nil {
+			return "", err
+		}
+		content = []byte(hex.EncodeToString(digits) + "\n")
+		err = os.WriteFile(nodeIDFile, content, 0o644)
+	}
+	return name + "-" + strings.TrimSpace(string(content)), err
 }
 
 // Dir joins below the data directory.

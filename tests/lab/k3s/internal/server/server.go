@@ -4,6 +4,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -91,6 +92,18 @@ func (s *Server) loopbackHost() string {
 	return s.loopback()
 }
 
+// supervisorHost is the bind-address if there is one: then nothing listens on loopback.
+func (s *Server) supervisorHost() string {
+	address := net.ParseIP(s.Options.Str("bind-address"))
+	switch {
+	case address == nil || address.IsUnspecified():
+		return s.loopbackHost()
+	case address.To4() == nil:
+		return "[" + address.String() + "]"
+	}
+	return address.String()
+}
+
 // Prepare gets authorities and keys, by making them or by asking the server to join, and starts the datastore.
 func (s *Server) Prepare(ctx context.Context) error {
 	if err := s.findTokens(); err != nil {
@@ -154,6 +167,9 @@ func (s *Server) certNames() (certs.Names, error) {
 	names := certs.Names{Node: s.NodeName, NodeIPs: s.NodeIPs, SANs: s.Options.Split("tls-san"), Domain: s.cluster.ClusterDomain}
 	if address := s.Options.Str("advertise-address"); address != "" {
 		names.SANs = append(names.SANs, address)
+	}
+	if address := net.ParseIP(s.Options.Str("bind-address")); address != nil && !address.IsUnspecified() {
+		names.SANs = append(names.SANs, address.String())
 	}
 	names.SANs = append(names.SANs, s.Options.Split("node-external-ip")...)
 	for _, prefix := range s.cluster.ServiceIPRanges {
