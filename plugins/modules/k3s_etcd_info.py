@@ -50,6 +50,8 @@ problem:
   type: str
 """
 
+import socket
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_etcd
@@ -75,7 +77,7 @@ def main() -> None:
             remedy="bring the server that is named back, or remove it from the cluster, before another one is touched",
         )  # fmt: skip
     except MeshwrightError as error:
-        module.fail_json(**error.fail_args())
+        module.fail_json(**error.with_host(socket.gethostname()).fail_args())
     module.exit_json(changed=False, etcd=state.as_dict(), problem=k3s_etcd.problem(state, voters))
 
 

@@ -49,6 +49,8 @@ removed:
   elements: str
 """
 
+import socket
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_etcd
@@ -71,7 +73,7 @@ def main() -> None:
         for identity in () if module.check_mode else doomed:
             Etcd().remove(identity)
     except MeshwrightError as error:
-        module.fail_json(**error.fail_args())
+        module.fail_json(**error.with_host(socket.gethostname()).fail_args())
     module.exit_json(changed=there, removed=[f"{identity:x}" for identity in doomed])
 
 

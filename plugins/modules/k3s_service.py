@@ -63,6 +63,7 @@ begun:
   type: float
 """
 
+import socket
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -92,7 +93,7 @@ def main() -> None:
             moved = unit["InvocationID"] if {"start", "restart"} & set(steps) else ""
             k3s_service.Start(name, moved, cursor, wanted["timeout"], wanted["secrets"]).wait()
     except MeshwrightError as error:
-        module.fail_json(**error.fail_args())
+        module.fail_json(**error.with_host(socket.gethostname()).fail_args())
     module.exit_json(changed=bool(steps), steps=list(steps), seconds=round(time.time() - begun, 1), begun=begun)
 
 

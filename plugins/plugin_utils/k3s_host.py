@@ -8,6 +8,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_files
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.k3s_config_plan import (
     STAGE_KEY,
     Have,
@@ -31,6 +32,11 @@ def execute(action: t.Any, module: str, arguments: Raw, task_vars: t.Any, absent
         context.no_log = before
     if absent and answer.get("failed") and absent in str(answer.get("msg")):
         return {}
+    if isinstance(answer.get("error"), dict):
+        told = answer["error"]
+        raise MeshwrightError(
+            told["thing"], host=told["host"], seen=told["seen"], wanted=told["wanted"], remedy=told["remedy"]
+        )
     if answer.get("failed") or answer.get("unreachable"):
         raise AnsibleActionFail(str(answer.get("msg", "the module ended without an answer")), result=answer)
     return t.cast("Raw", answer)
