@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("whole_cluster")
 def wipe(host: Host) -> None:
     """What a new disk means: no k3s, no data, no password of the node, no configuration."""
     host.run(["systemctl", "stop", "k3s"], timeout=60)
-    host.run(["sh", "-c", "for p in $(pgrep -f containerd-shim-runc-v2); do kill -9 $p; done; true"])
+    host.run(["sh", "-c", "for p in $(pgrep -f [c]ontainerd-shim-runc-v2); do kill -9 $p; done; true"])
     mounted = "grep -oE ' /(var/lib/kubelet|run/k3s|run/netns)/[^ ]*' /proc/mounts | sort -r | xargs -r umount -l"
     host.run(["sh", "-c", mounted])
     host.run(["rm", "-rf", "/var/lib/rancher/k3s", "/etc/rancher", "/run/k3s", "/run/k3s-started"])
