@@ -77,7 +77,7 @@ def look(kube: Kube, stage: int) -> Seen:
     # Overrides per node are somebody's stage change under way: then each agent may say what its node was told.
     moving = bool(kube.list("CiliumNodeConfig", api_version="cilium.io/v2"))
     wanted = None if moving else stage
-    return Seen(tuple(problem for agent in found for problem in agent_problems(agent, wanted, len(found))), found)
+    return Seen(tuple(problem for agent in found for problem in agent_problems(agent, wanted)), found)
 
 
 def crd_problems(crds: t.Sequence[Object]) -> list[str]:
@@ -122,8 +122,12 @@ def _progress(kind: str, workload: Object, wanted: int, updated: int, available:
     return []
 
 
-def agent_problems(agent: Agent, stage: int | None, nodes: int) -> list[str]:
-    """What keeps one node from being well; `stage` None leaves the kube-proxy replacement alone."""
+def agent_problems(agent: Agent, stage: int | None) -> list[str]:
+    """What keeps one node from being well; `stage` None leaves the kube-proxy replacement alone.
+
+    Whom the agent reaches is not asked here: its rounds are minutes apart, and the first one runs before the other
+    nodes are up. Traffic of our own tells that sooner.
+    """
     if agent.says is None:
         return [f"{agent.node}: agent: {agent.error}"]
     problems, says = [], agent.says
@@ -132,10 +136,6 @@ def agent_problems(agent: Agent, stage: int | None, nodes: int) -> list[str]:
     wanted = {1: "False", 2: "True"}.get(stage or 0)
     if wanted and says.replacement != wanted:
         problems.append(f"{agent.node}: kube-proxy replacement is {says.replacement or 'not told'}, wanted {wanted}")
-    if says.known_nodes is not None and says.known_nodes < nodes:
-        problems.append(f"{agent.node}: has tried to reach {says.known_nodes} of {nodes} nodes so far")
-    if says.unreachable:
-        problems.append(f"{agent.node}: does not reach {', '.join(says.unreachable)}")
     if agent.tainted:
         problems.append(f"{agent.node}: still tainted agent-not-ready")
     if not agent.node_ready:

@@ -15,9 +15,9 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 NAMESPACE = "kube-system"
 AGENTS = "k8s-app=cilium"
 TAINT = "node.cilium.io/agent-not-ready"
-# The agent's own status, then the other nodes as this one reaches them. The latter probes at once: without that the
-# answer is as old as the last round, up to minutes. It is absent where health checking is off.
-COMMAND = ("sh", "-c", "cilium-dbg status -o json; echo; cilium-health status --probe -o json 2>/dev/null")
+# The agent's own status, then the other nodes as it reached them in its last round, which may be minutes ago: the prober
+# runs at its own pace and cannot be hurried (Cilium: pkg/health/server). Absent where health checking is off.
+COMMAND = ("sh", "-c", "cilium-dbg status -o json; echo; cilium-health status -o json 2>/dev/null")
 _EXEC_TIMEOUT = 30.0
 _THREADS = 8
 
@@ -168,7 +168,7 @@ def told(found: t.Sequence[Agent]) -> list[dict[str, t.Any]]:
 
 def table(found: t.Sequence[Agent]) -> list[str]:
     """For people: one line for each node."""
-    rows = [("node", "ready", "agent", "kube-proxy replacement", "health", "controllers", "pod")]
+    rows = [("node", "ready", "agent", "kube-proxy replacement", "last health round", "controllers", "pod")]
     rows += [_row(agent) for agent in found]
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Waits until the CRDs are established, all pods of Cilium's DaemonSets and Deployments are the new ones and
     available, all nodes are Ready and without the taint C(node.cilium.io/agent-not-ready), and each agent says itself
-    that it is well, reaches all nodes, and replaces kube-proxy as the stage has it.
+    that it is well and replaces kube-proxy as the stage has it.
   - While objects of the kind CiliumNodeConfig are there, agents may say of kube-proxy what their node was told.
   - Runs on the controller and changes nothing.
 author: The meshwright developers (@meshwright)
