@@ -15,8 +15,8 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 NAMESPACE = "kube-system"
 AGENTS = "k8s-app=cilium"
 TAINT = "node.cilium.io/agent-not-ready"
-# The agent's own status, then the other nodes as it reached them in its last round, which may be minutes ago: the prober
-# runs at its own pace and cannot be hurried (Cilium: pkg/health/server). Absent where health checking is off.
+# The agent's own status, then the other nodes as it reached them in its last round, which may be minutes ago: the
+# prober runs at its own pace and cannot be hurried (Cilium: pkg/health/server). Absent where health checking is off.
 COMMAND = ("sh", "-c", "cilium-dbg status -o json; echo; cilium-health status -o json 2>/dev/null")
 _EXEC_TIMEOUT = 30.0
 _THREADS = 8
