@@ -195,6 +195,9 @@ func (n *Node) Watch(fail func(error)) {
 	}
 }
 
+// stopSeconds bounds how long a member may take to end: without a quorum etcd would wait for one.
+const stopSeconds = 4 * time.Second
+
 // Stop ends the member in order: a leader hands over first.
 func (n *Node) Stop() {
 	if n.server == nil || n.done == nil {
@@ -202,8 +205,17 @@ func (n *Node) Stop() {
 	}
 	n.level.SetLevel(zap.DPanicLevel) // each of its listeners calls being closed an error
 	close(n.done)
-	_ = n.client.Close()
-	n.server.Close()
+	closed := make(chan struct{})
+	go func() {
+		_ = n.client.Close()
+		n.server.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(stopSeconds):
+		logrus.Warn("etcd did not end in time")
+	}
 }
 
 func (n *Node) connect(endpoints []string) (*clientv3.Client, error) {
