@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -24,12 +25,8 @@ def execute(action: t.Any, module: str, arguments: Raw, task_vars: t.Any, absent
 
     A failure that says `absent` is an empty answer.
     """
-    context = action._play_context
-    before, context.no_log = context.no_log, True  # else the connection prints the answer at -vvv
-    try:
+    with _silent(action):
         answer = plain(action._execute_module(module, module_args=arguments, task_vars=task_vars))
-    finally:
-        context.no_log = before
     if absent and answer.get("failed") and absent in str(answer.get("msg")):
         return {}
     if isinstance(answer.get("error"), dict):
@@ -40,6 +37,20 @@ def execute(action: t.Any, module: str, arguments: Raw, task_vars: t.Any, absent
     if answer.get("failed") or answer.get("unreachable"):
         raise AnsibleActionFail(str(answer.get("msg", "the module ended without an answer")), result=answer)
     return t.cast("Raw", answer)
+
+
+@contextlib.contextmanager
+def _silent(action: t.Any) -> t.Iterator[None]:
+    """The connection prints every answer at -vvv, unless its own context (a copy of the action's) says no_log."""
+    contexts = [action._play_context, action._connection._play_context]
+    before = [context.no_log for context in contexts]
+    for context in contexts:
+        context.no_log = True
+    try:
+        yield
+    finally:
+        for context, value in zip(contexts, before):
+            context.no_log = value
 
 
 def observe(action: t.Any, role: str, task_vars: t.Any, brief: bool = False) -> Raw:
