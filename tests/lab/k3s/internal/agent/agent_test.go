@@ -38,7 +38,7 @@ func TestRegistries(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`server = "https://registry-1.docker.io/v2"`, `[host."https://mirror.test:5000/v2"]`, `ca = ["/ca.crt"]`,
+		`[host."https://mirror.test:5000/v2"]`, `ca = ["/ca.crt"]`,
 		`skip_verify = true`, `[host."http://plain.test/some/path"]`, `override_path = true`,
 	} {
 		if !strings.Contains(string(content), want) {

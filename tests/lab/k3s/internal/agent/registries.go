@@ -97,12 +97,8 @@ func sorted(set map[string]bool) []string {
 
 func (r Registries) hostsFile(host string) (string, error) {
 	text := ""
-	server := host
-	if host == "docker.io" {
-		server = "registry-1.docker.io"
-	}
-	if host != "*" {
-		text = fmt.Sprintf("server = %q\n", "https://"+server+"/v2")
+	if host != "*" && host != "docker.io" { // for that one containerd knows the server, which has another name
+		text = fmt.Sprintf("server = %q\n", "https://"+host+"/v2")
 		text += r.tls(host, "")
 	}
 	if len(r.Mirrors[host].Rewrites) > 0 {
