@@ -119,8 +119,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def effect(run: Run, helm: str, chart: Chart, values: str, seen: Observed, plan: Plan) -> Effect:
-    """What an upgrade does to pods that run, from the manifests of both sides."""
-    if plan.action != "upgrade" or seen.release is None:
+    """What Helm's run does to pods that run, from the manifests of both sides. A chart that refuses is told here."""
+    if plan.action == "none":
         return Effect()
     command = [helm, "template", NAME, chart.ref, "--namespace", NAMESPACE, "--values", values]
     command += ["--kube-version", seen.kubernetes.partition("+")[0]] if seen.kubernetes else []
@@ -137,7 +137,7 @@ def effect(run: Run, helm: str, chart: Chart, values: str, seen: Observed, plan:
             wanted="the chart rendered with the values",
             remedy="see cilium_values, and that helm is there (cilium_helm_binary)",
         )
-    return compare(seen.release.manifest, out)
+    return Effect() if plan.action == "install" or seen.release is None else compare(seen.release.manifest, out)
 
 
 def told(plan: Plan, seen: Observed, chart: Chart, found: Effect, secrets: t.Collection[str]) -> dict[str, t.Any]:

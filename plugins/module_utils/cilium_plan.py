@@ -25,7 +25,11 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
 _EXTENSIONS = "apiextensions.k8s.io/v1"
-_GATEWAY = "gateways.gateway.networking.k8s.io"
+_GATEWAY = "gateway.networking.k8s.io"
+# What Cilium's operator looks for; all of them, so that a run which was killed among them is taken up again.
+_GATEWAY_KINDS = (
+    "gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants", "tlsroutes", "backendtlspolicies",
+)  # fmt: skip
 _GATEWAY_URL = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v{version}/{channel}-install.yaml"
 # A release in one of these states has what its record says; in any other, Helm is run again.
 _GOOD = ("deployed",)
@@ -81,8 +85,6 @@ class Plan:
 
 
 def observe(kube: Kube) -> Observed:
-    gateway = kube.get("CustomResourceDefinition", _GATEWAY, api_version=_EXTENSIONS)
-    annotations = (gateway or {}).get("metadata", {}).get("annotations") or {}
     release, nodes = settled(kube), kube.nodes()
     return Observed(
         there=True,
@@ -90,11 +92,21 @@ def observe(kube: Kube) -> Observed:
         nodes=len(nodes),
         k3s_stage=k3s_stage(nodes),
         service_monitors=kube.resource("monitoring.coreos.com/v1", "ServiceMonitor") is not None,
-        gateway_installed=annotations.get("gateway.networking.k8s.io/bundle-version", "unknown" if gateway else ""),
+        gateway_installed=gateway_installed(kube.list("CustomResourceDefinition", api_version=_EXTENSIONS)),
         release=release,
         deployed=None if release is None or release.status in _GOOD else deployed(kube),
         foreign=release is None and _agents_without_helm(kube),
     )
+
+
+def gateway_installed(crds: t.Sequence[Object]) -> str:
+    """The version of the Gateway API's CRDs: empty for none, unknown where they are not all there or not all alike."""
+    found = {crd["metadata"]["name"]: crd["metadata"].get("annotations") or {} for crd in crds}
+    mine = {name: notes for name, notes in found.items() if name.endswith(f".{_GATEWAY}")}
+    if not mine:
+        return ""
+    versions_of = {mine.get(f"{kind}.{_GATEWAY}", {}).get(f"{_GATEWAY}/bundle-version", "") for kind in _GATEWAY_KINDS}
+    return versions_of.pop() or "unknown" if len(versions_of) == 1 else "unknown"
 
 
 def k3s_stage(nodes: t.Sequence[Object]) -> int | None:

@@ -179,6 +179,6 @@ def _row(agent: Agent) -> tuple[str, str, str, str, str, str, str]:
     says = agent.says
     if says is None:
         return (agent.node, ready, agent.error, "", "", "", agent.pod)
-    health = "off" if says.reachable is None else f"{says.reachable}/{says.known_nodes}"
+    health = {None: "off", 0: "none yet"}.get(says.known_nodes, f"{says.reachable}/{says.known_nodes}")
     well = f"{says.controllers - len(says.failing)}/{says.controllers}"
     return (agent.node, ready, says.state, says.replacement, health, well, agent.pod)

@@ -127,6 +127,15 @@ def test_helm_is_not_asked_for_a_local_charts_version() -> None:
 
 def test_a_first_install_restarts_nothing() -> None:
     found, seen = made()
+    helm = Helm(out="kind: ConfigMap\nmetadata: {name: new}\n")
+    assert cilium_call.effect(helm, "helm", CHART, "/values", seen, found) == Effect()
+    with pytest.raises(MeshwrightError, match="a value that it does not take"):
+        cilium_call.effect(Helm(1, err="a value that it does not take"), "helm", CHART, "/values", seen, found)
+
+
+def test_nothing_to_do_asks_nobody() -> None:
+    first, _seen = made()
+    found, seen = made(dataclasses.replace(HAVE, values=first.rendered.values))
     helm = Helm(1)
     assert cilium_call.effect(helm, "helm", CHART, "/values", seen, found) == Effect() and not helm.commands
 

@@ -11,6 +11,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan 
     Observed,
     Plan,
     Wish,
+    gateway_installed,
     k3s_stage,
     plan,
 )
@@ -182,3 +183,27 @@ def noted(*arguments: str) -> dict[str, Any]:
 )
 def test_the_stage_that_the_servers_run_at(nodes: list[Any], stage: int | None) -> None:
     assert k3s_stage(nodes) == stage
+
+
+KINDS = ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants", "tlsroutes", "backendtlspolicies")
+
+
+def crds(*kinds: str, version: str = "v1.6.1") -> list[dict[str, Any]]:
+    notes = {"gateway.networking.k8s.io/bundle-version": version} if version else None
+    return [{"metadata": {"name": f"{kind}.gateway.networking.k8s.io", "annotations": notes}} for kind in kinds]
+
+
+@pytest.mark.parametrize(
+    ("found", "version"),
+    [
+        ([], ""),
+        ([{"metadata": {"name": "ciliumnodes.cilium.io"}}], ""),
+        (crds(*KINDS), "v1.6.1"),
+        (crds(*KINDS, "tcproutes"), "v1.6.1"),
+        (crds(*KINDS[:3]), "unknown"),
+        (crds(*KINDS[:3]) + crds(*KINDS[3:], version="v1.6.0"), "unknown"),
+        (crds(*KINDS, version=""), "unknown"),
+    ],
+)
+def test_the_gateway_api_that_all_of_its_crds_have(found: list[Any], version: str) -> None:
+    assert gateway_installed(found) == version
