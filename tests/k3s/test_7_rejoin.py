@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .cluster import BINARY, DATA, Node, voters
+from .cluster import DATA, Node, voters
 from .conftest import Cluster
 from .wait import until
 
@@ -22,6 +22,20 @@ def delete_node(server: Node, node: Node) -> None:
     server.kubectl("delete", "node", node.name, "--wait=true", timeout=60)
 
 
+def member_ids(server: Node) -> dict[str, str]:
+    """Which member is whose: a node that rejoins has the name of the old member, but not its id."""
+    members = server.etcd("/v3/cluster/member/list", {})["members"]
+    return {member["ID"]: member.get("name", "").rpartition("-")[0] for member in members}
+
+
+def id_of(server: Node, node: Node) -> str:
+    return next(number for number, name in member_ids(server).items() if name == node.name)
+
+
+def wait_removed(server: Node, number: str) -> None:
+    until(f"member {number} is removed", lambda: member_ids(server), lambda seen: number not in seen, 60)
+
+
 def cluster_id(server: Node) -> str:
     return str(server.get("namespace", "kube-system")["metadata"]["uid"])
 
@@ -29,13 +43,12 @@ def cluster_id(server: Node) -> str:
 def test_an_initialised_datastore_ignores_the_server_to_join(trio: Cluster) -> None:
     """k3s docs, cli/server.md; k3s: pkg/cluster/bootstrap.go: server: is for an empty datastore only."""
     wait_voters(trio.server1, *trio.servers)
-    before = trio.server1.etcd("/v3/cluster/member/list", {})["members"]
+    before = member_ids(trio.server1)
     trio.server2.configure(trio.server_config(server=NOBODY, disable_kube_proxy=True))
     trio.server2.restart()
     trio.server2.configure(trio.joining(trio.server1, disable_kube_proxy=True))
     wait_voters(trio.server1, *trio.servers)
-    after = trio.server1.etcd("/v3/cluster/member/list", {})["members"]
-    assert {member["ID"] for member in after} == {member["ID"] for member in before}
+    assert member_ids(trio.server1) == before
 
 
 def test_the_old_member_is_in_the_way_until_its_node_is_deleted(trio: Cluster) -> None:
@@ -45,9 +58,9 @@ def test_the_old_member_is_in_the_way_until_its_node_is_deleted(trio: Cluster) -
     node.run("rm", "-rf", DB)
     node.launch()
     node.wait_said("duplicate node name found", 60)
-    assert node.name in trio.server1.members()
+    old = id_of(trio.server1, node)
     delete_node(trio.server1, node)
-    until("members", trio.server1.members, lambda seen: node.name not in seen, 60)
+    wait_removed(trio.server1, old)
     node.wait_active()
     wait_voters(trio.server1, *trio.servers)
 
@@ -55,9 +68,9 @@ def test_the_old_member_is_in_the_way_until_its_node_is_deleted(trio: Cluster) -
 @pytest.mark.full
 def test_deleting_the_node_of_a_live_server_puts_it_out_until_its_database_goes(trio: Cluster) -> None:
     """k3s issue 13498: the member is removed, k3s on it ends, and does not come back with the old files."""
-    node = trio.server3
+    node, old = trio.server3, id_of(trio.server1, trio.server3)
     delete_node(trio.server1, node)
-    until("members", trio.server1.members, lambda seen: node.name not in seen, 60)
+    wait_removed(trio.server1, old)
     node.wait_said("removed from the cluster", 60)
     assert node.name not in trio.server1.members()
     node.stop()
@@ -70,6 +83,7 @@ def test_deleting_the_node_of_a_live_server_puts_it_out_until_its_database_goes(
 def test_an_empty_datastore_without_a_server_to_join_makes_another_cluster(trio: Cluster) -> None:
     """k3s issue 13623: even with the same token, and though the old cluster still answers."""
     node = trio.server3
+    old = id_of(trio.server1, node)
     node.wipe()
     node.configure(trio.server_config(cluster_init=True, disable_kube_proxy=True))
     node.start()
@@ -77,7 +91,7 @@ def test_an_empty_datastore_without_a_server_to_join_makes_another_cluster(trio:
     assert set(node.members()) == {node.name}
     node.wipe()
     delete_node(trio.server1, node)
-    until("members", trio.server1.members, lambda seen: node.name not in seen, 60)
+    wait_removed(trio.server1, old)
     node.configure(trio.joining(trio.server2, disable_kube_proxy=True))
     node.start()
     assert cluster_id(node) == cluster_id(trio.server1)
@@ -87,16 +101,21 @@ def test_an_empty_datastore_without_a_server_to_join_makes_another_cluster(trio:
 def test_a_wiped_agent_is_refused_until_its_node_is_deleted(trio: Cluster) -> None:
     """k3s docs, architecture.md, how agent node registration works; k3s issues 746 and 802 for message and remedy."""
     node, server = trio.agent1, trio.server1
+
+    def secret() -> str:
+        found = server.get("secret", "-n", "kube-system", f"{node.name}.node-password.k3s")
+        return str(found["metadata"]["uid"])
+
+    old = secret()
     node.wipe()
     node.configure(trio.agent_config(server))
     node.launch()
     node.wait_said("Node password rejected", 60)
+    assert secret() == old
     delete_node(server, node)
-    secret = ("kubectl", "get", "secret", "-n", "kube-system", f"{node.name}.node-password.k3s")
-    until("password secret", lambda: server.succeeds(BINARY, *secret), lambda there: not there, 60)
     node.wait_active()
     until("the agent's Node", lambda: server.get("node", node.name)["status"]["conditions"], bool, 30)
-    until("password secret", lambda: server.succeeds(BINARY, *secret), bool, 30)
+    until("another password secret", secret, lambda seen: seen != old, 30)
 
 
 @pytest.mark.full
