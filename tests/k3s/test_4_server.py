@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from . import images, onhost
-from .cluster import BINARY, DATA, KUBECONFIG, Node, config_map, pod, wait_running
+from .cluster import BINARY, DATA, KUBECONFIG, Node
 from .conftest import Cluster
+from .objects import config_map, pod, wait_running
 from .wait import until
 
 MANIFESTS = f"{DATA}/server/manifests"

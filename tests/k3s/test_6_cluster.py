@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from .cluster import DATA, KUBECONFIG, Node, pod, voters, wait_running
+from .cluster import DATA, KUBECONFIG, Node
 from .conftest import Cluster
+from .objects import pod, voters, wait_running
 from .wait import throughout, until
 
 LOCAL_API = ("--kubeconfig", "/run/suite-kubeconfig", "--server", "https://127.0.0.1:6444")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .cluster import DATA, Node, voters
+from .cluster import DATA, Node
 from .conftest import Cluster
+from .objects import voters
 from .wait import until
 
 DB = f"{DATA}/server/db"

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from .cluster import BINARY, DATA, config_map, voters
+from .cluster import BINARY, DATA
 from .conftest import Cluster
+from .objects import config_map, voters
 from .wait import until
 
 SNAPSHOTS = f"{DATA}/server/db/snapshots"
