@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,10 +57,18 @@ SANITY = (
 ARTIFACTS = Step("artifacts", "what the lab runs, built once into the cache", (*MESHLAB, "artifacts"))
 HOSTS = Step("hosts", "the lab's hosts, created by Molecule", ("molecule", "create", "-s", "default"), ("artifacts",))
 SITE = Step("site", "site.yml against the lab's hosts", (*PLAY, "site.yml"), ("hosts",))
+STATE = Step("state", "the cluster's own word: nodes, etcd's voters, Cilium's agents", (*MESHLAB, "cluster"), ("site",))
 DOWN = (Step("down", "the lab's hosts and network", ("molecule", "destroy", "-s", "default")),)
+CLEAN = (Step("clean", "no lab of an earlier run is left", (*MESHLAB, "down")),)
 K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", pytest("tests/k3s"), ("artifacts",))
-K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "core"), ("artifacts",))
-FAULTS = Step("faults", "lost servers, killed runs, bad inventories, secrets in the output", pytest("tests/faults"))
+K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "not full"), ("artifacts",))
+FAULTS = Step(
+    "faults",
+    "lost and wiped servers, killed runs, refusals, bad inventories, secrets in the output",
+    pytest("tests/faults", "-s"),
+    ("molecule-cilium_stage1",),
+)
+FAULTS_CORE = replace(FAULTS, command=(*FAULTS.command, "-m", "not full"))
 BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "tests/bench")))
 
 NEXT = """
@@ -93,14 +101,14 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     fresh = (ARTIFACTS, *scenarios(chosen, destroy="always"))
     targets = {
         "artifacts": (ARTIFACTS,),
-        "up": (ARTIFACTS, HOSTS, SITE),
+        "up": (ARTIFACTS, HOSTS, SITE, STATE),
         "down": DOWN,
         "check": CHECK,
         "sanity": SANITY,
         "molecule": (*shared, *own),
         "k3s": (ARTIFACTS, K3S),
-        "test": (*CHECK, *SANITY, *shared, FAULTS, *DOWN, *own, K3S_CORE),
-        "test-full": (*CHECK, *SANITY, *fresh, K3S, HOSTS, SITE, FAULTS, *DOWN),
+        "test": (*CHECK, *SANITY, *CLEAN, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
+        "test-full": (*CHECK, *SANITY, *CLEAN, *fresh, K3S, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
         "bench": BENCH,
     }
     return targets[target]

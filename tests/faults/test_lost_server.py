@@ -53,7 +53,7 @@ class Writer:
                 self.acknowledged.append(name)
 
 
-@pytest.mark.parametrize("lost", ["server3", "server1"])
+@pytest.mark.parametrize("lost", ["server1", pytest.param("server3", marks=pytest.mark.full)])
 def test_no_acknowledged_write_is_lost(lab: Lab, kubeconfig: Path, lost: str) -> None:
     survivors = [host for name, host in lab.hosts.items() if host.role == "server" and name != lost]
     apis = [api_of(kubeconfig, host.ip) for host in survivors]

@@ -27,7 +27,7 @@ def cluster_id(api: client.CoreV1Api) -> str:
     return str(api.read_namespace("kube-system").metadata.uid)
 
 
-@pytest.mark.parametrize("lost", ["server1", "server2"])
+@pytest.mark.parametrize("lost", ["server1", pytest.param("server2", marks=pytest.mark.full)])
 def test_wiped_server_rejoins(lab: Lab, kubeconfig: object, lost: str) -> None:
     survivor = next(host for name, host in lab.hosts.items() if host.role == "server" and name != lost)
     api = api_of(lab.paths.kubeconfig, survivor.ip)

@@ -6,7 +6,7 @@ import pytest
 from conftest import site
 from meshlab.lab import Lab
 
-pytestmark = pytest.mark.usefixtures("whole_cluster")
+pytestmark = [pytest.mark.usefixtures("whole_cluster"), pytest.mark.full]
 
 WRONG = "canary-wrong-token-0123456789abcdef"
 

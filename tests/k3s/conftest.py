@@ -19,19 +19,6 @@ from . import images
 from .cluster import BINARY, DATA, Node
 
 GIVEN = os.environ.get("K3S_BINARY")
-MARKERS = ("core: the part of the suite that every test run includes", "full: slow; only in the whole suite")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is not said to be slow belongs to the core."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("full"):
-            item.add_marker(pytest.mark.core)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("inventory", _inventory, "print the lab as an Ansible inventory")
     add("ssh-config", _ssh_config, "print the path of an ssh_config for the hosts")
     add("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
+    add("cluster", _cluster, "what the cluster says of itself: nodes, voters, Cilium's agents")
     execute = add("exec", _exec, "run a command on a host: exec HOST -- COMMAND …")
     execute.add_argument("host")
     execute.add_argument("words", nargs=argparse.REMAINDER)
@@ -75,6 +76,21 @@ def _status(_options: argparse.Namespace) -> int:
     for problem in problems:
         print(problem)
     return 1 if problems else 0
+
+
+def _cluster(_options: argparse.Namespace) -> int:
+    # Needs the kubernetes library, which the inventory must do without.
+    from meshlab.cluster import Cluster, problems
+
+    lab = Lab.open()
+    wanted = {name: host.role for name, host in lab.hosts.items() if host.role in ("server", "agent")}
+    found = problems(Cluster(lab.paths.kubeconfig), wanted)
+    for line in found:
+        print(line)
+    if not found:
+        servers = sum(role == "server" for role in wanted.values())
+        print(f"{len(wanted)} nodes Ready, {servers} etcd voters, Cilium Ok on {len(wanted)} nodes")
+    return 1 if found else 0
 
 
 def _inventory(_options: argparse.Namespace) -> int:

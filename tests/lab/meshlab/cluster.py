@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,16 @@ class Cluster:
     def agent_status(self, node: str) -> dict[str, Any]:
         """What the agent on a node says of itself."""
         command = ["cilium-dbg", "status", "-o", "json"]
-        return dict(json.loads(self.exec("kube-system", self.agents()[node].metadata.name, command, "cilium-agent")))
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                pod = self.agents()[node].metadata.name
+                return dict(json.loads(self.exec("kube-system", pod, command, "cilium-agent")))
+            except (RuntimeError, KeyError):
+                # The tunnel of a server that has just come back takes some seconds.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
 
     def exec(self, namespace: str, pod: str, command: list[str], container: str | None = None) -> str:
         connect = self.core.connect_get_namespaced_pod_exec
@@ -42,10 +52,29 @@ class Cluster:
         )  # fmt: skip
         session.run_forever(timeout=30)
         output = str(session.read_stdout())
-        if session.returncode:
-            shown = f"{session.returncode}: {session.read_stderr()}"
+        try:
+            code = session.returncode
+        except ValueError as error:
+            raise RuntimeError(f"{' '.join(command)} in {namespace}/{pod}: not run: {error}") from error
+        if code:
+            shown = f"{code}: {session.read_stderr()}"
             raise RuntimeError(f"{' '.join(command)} in {namespace}/{pod}: {shown}")
         return output
+
+
+def problems(cluster: Cluster, roles: dict[str, str]) -> list[str]:
+    """What differs from a whole cluster of these nodes (name to role), one sentence each."""
+    found, nodes, agents = [], cluster.nodes(), cluster.agents()
+    for name, role in roles.items():
+        if name not in nodes:
+            found.append(f"{name}: is no node of the cluster")
+            continue
+        wanted = ["Ready"] + (["EtcdIsVoter"] if role == "server" else [])
+        found += [f"{name}: {kind} is not True" for kind in wanted if _condition(nodes[name], kind) != "True"]
+        state = cluster.agent_status(name)["cilium"]["state"] if name in agents else "absent"
+        if state != "Ok":
+            found.append(f"{name}: Cilium's agent says {state}, wanted Ok")
+    return found
 
 
 def _condition(node: Any, kind: str) -> str:
