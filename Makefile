@@ -33,12 +33,13 @@ packages:
 venv: $(VENV)/.complete
 	@[ "$$(readlink .venv)" = "$(VENV)" ] || ln -sfn "$(VENV)" .venv
 
-$(VENV)/.complete: requirements/controller.txt
+# Named after what goes in: a fresh clone, whose files are all new, finds it complete.
+$(VENV)/.complete:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make needs Python 3.11 or newer: PYTHON=path make …")'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make environments: install python3-venv" >&2; exit 1; }
 	@echo "== venv: pinned Python packages into $(VENV)"
 	@$(PYTHON) -m venv --clear "$(VENV)"
-	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
+	@"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/controller.txt
 	@touch "$@"
 
 .PHONY: artifacts
