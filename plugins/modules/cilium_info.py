@@ -25,13 +25,7 @@ options:
     description: How long agents that do not answer are asked again, in seconds.
     type: int
     default: 20
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment: meshwright.k3s_cilium.read_only
 """
 
 EXAMPLES = r"""

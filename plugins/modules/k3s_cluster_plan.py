@@ -14,13 +14,7 @@ description:
   - Refuses two clusters in one inventory, a lost quorum, servers that were removed from etcd, and an even number of
     servers for a new cluster.
 author: The meshwright developers (@meshwright)
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment: meshwright.k3s_cilium.read_only
 options:
   servers:
     description: The inventory's names of all servers, those that take no part in this run too.

@@ -12,13 +12,7 @@ description:
   - With O(timeout) it waits until the cluster is whole, which means that there is a leader, that all members vote and
     answer, and that the nodes of O(voters) are among them.
 author: The meshwright developers (@meshwright)
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment: meshwright.k3s_cilium.read_only
 options:
   voters:
     description: Nodes whose members must vote.

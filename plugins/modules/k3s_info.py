@@ -12,13 +12,7 @@ description:
   - Reads binary, unit, configuration, the configuration that the running k3s was started with, datastore and etcd.
   - Secrets are told as the first digits of their sum, so that two of them can be compared.
 author: The meshwright developers (@meshwright)
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment: meshwright.k3s_cilium.read_only
 options:
   role:
     description: What the host is to be.

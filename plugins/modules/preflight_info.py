@@ -13,13 +13,7 @@ description:
     iptables rules are made in a network namespace of the module's own, which ends with it. Nothing is left behind,
     except that the kernel may have loaded a module of its own in order to answer.
 author: The meshwright developers (@meshwright)
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment: meshwright.k3s_cilium.read_only
 options:
   resolve:
     description: Names that the host should be able to resolve. Its own name is always tried.

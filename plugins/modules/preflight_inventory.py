@@ -14,13 +14,7 @@ description:
     that overlap, versions that do not go together, options that contradict each other).
   - Fails with all refusals at once. Values of secrets are never shown.
 author: The meshwright developers (@meshwright)
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment: meshwright.k3s_cilium.read_only
 notes:
   - Run it once for a play; it looks at all hosts of the inventory, whatever the limit.
 """

@@ -12,13 +12,7 @@ description:
   - Sends one ICMP echo as large as the MTU that may not be cut, where a small one is answered.
   - Without O(targets) the action of the same name takes them from the facts of all hosts.
 author: The meshwright developers (@meshwright)
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+extends_documentation_fragment: meshwright.k3s_cilium.read_only
 options:
   targets:
     description: The other hosts.
