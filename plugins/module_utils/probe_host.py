@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -125,14 +126,25 @@ def _address(text: str) -> str:
 def _owners(inodes: t.AbstractSet[str]) -> dict[str, dict[str, t.Any]]:
     owners: dict[str, dict[str, t.Any]] = {}
     for pid in _pids():
-        try:
-            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-                target = str(descriptor.readlink())
-                if target.startswith("socket:[") and target[8:-1] in inodes:
-                    owners.setdefault(target[8:-1], _process(pid))
-        except OSError:
-            continue  # it ended, or it is not ours to look at
+        for inode in _sockets_of(Path(f"/proc/{pid}/fd")) & inodes:
+            owners.setdefault(inode, _process(pid))
     return owners
+
+
+def _sockets_of(directory: Path) -> set[str]:
+    """Inodes of the sockets that a process has open."""
+    try:
+        descriptors = list(directory.iterdir())
+    except OSError:
+        return set()  # it ended, or it is not ours to look at
+    found = set()
+    for descriptor in descriptors:
+        # One that was closed since then says nothing of the others.
+        with contextlib.suppress(OSError):
+            target = str(descriptor.readlink())
+            if target.startswith("socket:["):
+                found.add(target[8:-1])
+    return found
 
 
 def _pids() -> list[int]:

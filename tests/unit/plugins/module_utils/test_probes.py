@@ -131,3 +131,15 @@ def test_names_that_do_not_resolve_end_in_time(monkeypatch: pytest.MonkeyPatch) 
     assert probe_host._resolves("slow.example.org") is False
     assert time.monotonic() - start < 15
     released.set()
+
+
+def test_a_descriptor_that_is_gone_hides_no_other(tmp_path: Path) -> None:
+    """A busy process closes descriptors while it is looked at."""
+    (tmp_path / "3").symlink_to("socket:[101]")
+    (tmp_path / "4").write_text("no link: reading it fails, as that of a closed descriptor does")
+    (tmp_path / "5").symlink_to("socket:[102]")
+    assert probe_host._sockets_of(tmp_path) == {"101", "102"}
+
+
+def test_a_process_that_ended_has_no_sockets(tmp_path: Path) -> None:
+    assert probe_host._sockets_of(tmp_path / "gone") == set()
