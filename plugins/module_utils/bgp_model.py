@@ -8,6 +8,7 @@ Addresses and prefixes are text in their canonical form; families are `ipv4` and
 from __future__ import annotations
 
 import ipaddress
+import re
 import typing as t
 from dataclasses import asdict, dataclass, field
 
@@ -217,6 +218,15 @@ def covering(ranges: t.Iterable[Range]) -> tuple[str, ...]:
         first, last = ipaddress.ip_address(item.first), ipaddress.ip_address(item.last)
         found += [str(network) for network in ipaddress.summarize_address_range(first, last)]
     return tuple(found)
+
+
+def owned_name(cluster: str) -> str:
+    """What the names of all that we make in Kubernetes begin with; on routers it stands in upper case.
+
+    >>> owned_name("Home Lab_2")
+    'mw-home-lab-2'
+    """
+    return "mw-" + (re.sub(r"[^a-z0-9]+", "-", cluster.lower()).strip("-") or "cluster")
 
 
 def family_of(text: str) -> str:
