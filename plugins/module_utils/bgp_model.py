@@ -223,15 +223,6 @@ def covering(ranges: t.Iterable[Range]) -> tuple[str, ...]:
 
 
 def owned_name(cluster: str) -> str:
-    """What the names of all that we make in Kubernetes begin with; on routers it stands in upper case.
-
-    >>> owned_name("Home Lab_2")
-    'mw-home-lab-2'
-    """
-    return "mw-" + (re.sub(r"[^a-z0-9]+", "-", cluster.lower()).strip("-") or "cluster")
-
-
-def owned_name(cluster: str) -> str:
     """What all names of ours begin with: as it is in Kubernetes, in upper case on routers. Two clusters never share it.
 
     >>> owned_name("home"), owned_name("home").upper()
