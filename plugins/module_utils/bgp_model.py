@@ -29,8 +29,6 @@ WITHDRAWN_LABEL = "meshwright.k3s-cilium/withdrawn"
 OWNER_LABEL = "app.kubernetes.io/managed-by"
 OWNER = "meshwright.k3s_cilium"
 
-CLUSTER_NAME_ROOM = 24
-
 Selector = t.Mapping[str, t.Any]  # a LabelSelector as the API has it; {} selects everything
 
 
@@ -223,16 +221,12 @@ def covering(ranges: t.Iterable[Range]) -> tuple[str, ...]:
 
 
 def owned_name(cluster: str) -> str:
-    """What all names of ours begin with: as it is in Kubernetes, in upper case on routers. Two clusters never share it.
+    """What the names of all that we make in Kubernetes begin with; on routers it stands in upper case.
 
-    >>> owned_name("home"), owned_name("home").upper()
-    ('mw-home', 'MW-HOME')
+    >>> owned_name("Home Lab_2")
+    'mw-home-lab-2'
     """
-    safe = re.sub(r"[^a-z0-9]+", "-", cluster.lower()).strip("-")
-    if safe != cluster or len(safe) > CLUSTER_NAME_ROOM:
-        digest = hashlib.sha256(cluster.encode()).hexdigest()[:6]
-        safe = f"{safe[:CLUSTER_NAME_ROOM - 7].strip('-')}-{digest}".strip("-")
-    return f"mw-{safe}"
+    return "mw-" + (re.sub(r"[^a-z0-9]+", "-", cluster.lower()).strip("-") or "cluster")
 
 
 def family_of(text: str) -> str:
