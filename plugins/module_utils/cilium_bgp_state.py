@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""BGP as the agents see it: CiliumBGPNodeConfig's status, and the conditions of what it comes from.
+
+Each agent writes its status every five seconds (Cilium: pkg/bgp/manager/reconciler/crd_status.go), so this view may be
+that old.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import Bgp, Session, family_of, sessions
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
+
+ESTABLISHED = "established"
+VERSIONS = ("cilium.io/v2", "cilium.io/v2alpha1")
+_CONDITIONS = ("CiliumBGPClusterConfig", "CiliumBGPPeerConfig", "CiliumBGPNodeConfig")
+
+
+@dataclass(frozen=True)
+class PeerState:
+    """One session as its node's agent tells it."""
+
+    node: str
+    peer: str
+    address: str
+    asn: int
+    state: str  # established, active, idle …, or empty while the agent says nothing
+    since: str = ""
+    hold: int = 0
+    keepalive: int = 0
+    advertised: int = 0
+    received: int = 0
+
+    @property
+    def family(self) -> str:
+        return family_of(self.address)
+
+    @property
+    def up(self) -> bool:
+        return self.state == ESTABLISHED
+
+
+@dataclass(frozen=True)
+class State:
+    peers: tuple[PeerState, ...]
+    problems: tuple[str, ...] = ()  # what Cilium itself objects to
+
+
+def look(kube: Kube) -> State:
+    configs = listed(kube, "CiliumBGPNodeConfig")
+    told = [item for kind in _CONDITIONS for item in listed(kube, kind)]
+    return State(tuple(peer for config in configs for peer in peers_of(config)), tuple(problems(told)))
+
+
+def listed(kube: Kube, kind: str) -> list[Object]:
+    """The objects of a kind of Cilium's, under the newest version that the cluster serves it as."""
+    version = next((version for version in VERSIONS if kube.resource(version, kind)), VERSIONS[0])
+    return kube.list(kind, "", version)
+
+
+def peers_of(config: Object) -> list[PeerState]:
+    """A node's sessions: those that it is to have, with what the agent says of them."""
+    node = config["metadata"]["name"]
+    told = {
+        (instance["name"], peer["name"]): peer
+        for instance in (config.get("status") or {}).get("bgpInstances") or []
+        for peer in instance.get("peers") or []
+    }
+    return [
+        _peer(node, peer, told.get((instance["name"], peer["name"]), {}))
+        for instance in (config.get("spec") or {}).get("bgpInstances") or []
+        for peer in instance.get("peers") or []
+    ]
+
+
+def _peer(node: str, wanted: Object, seen: Object) -> PeerState:
+    timers, counts = seen.get("timers") or {}, seen.get("routeCount") or []
+    return PeerState(
+        node=node, peer=wanted["name"], address=wanted.get("peerAddress") or seen.get("peerAddress", ""),
+        asn=int(wanted.get("peerASN") or seen.get("peerASN") or 0), state=seen.get("peeringState") or "",
+        since=seen.get("establishedTime") or "", hold=int(timers.get("appliedHoldTimeSeconds") or 0),
+        keepalive=int(timers.get("appliedKeepaliveSeconds") or 0),
+        advertised=sum(int(count.get("advertised") or 0) for count in counts),
+        received=sum(int(count.get("received") or 0) for count in counts),
+    )  # fmt: skip
+
+
+def problems(items: t.Iterable[Object]) -> list[str]:
+    """All conditions of these kinds speak of something wrong when they are true."""
+    return [
+        f"{item['kind']} {item['metadata']['name']}: {entry['type'].partition('/')[2]} {entry.get('message', '')}".strip()
+        for item in ({"kind": "object", **item} for item in items)
+        for entry in (item.get("status") or {}).get("conditions") or []
+        if entry.get("status") == "True"
+    ]
+
+
+def told(state: State) -> dict[str, t.Any]:
+    return {
+        "sessions": [{**asdict(peer), "family": peer.family} for peer in state.peers],
+        "problems": list(state.problems),
+        "table": table(state.peers),
+    }
+
+
+def table(peers: t.Iterable[PeerState]) -> list[str]:
+    rows = [("node", "router", "address", "state", "hold", "out", "in")]
+    rows += [
+        (peer.node, peer.peer, peer.address, peer.state or "not told", str(peer.hold), str(peer.advertised), str(peer.received))
+        for peer in sorted(peers, key=lambda peer: (peer.node, peer.peer))
+    ]  # fmt: skip
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
+
+
+# -- waiting
+
+
+def wanted_sessions(bgp: Bgp, routers: t.Sequence[str] = (), left_out: t.Container[str] = ()) -> tuple[Session, ...]:
+    """Those of the named routers, of all without names; nodes that are out of traffic have none."""
+    unknown = [name for name in routers if bgp.router(name) is None]
+    if unknown:
+        raise MeshwrightError(
+            "the router", seen=", ".join(unknown), wanted=f"of {', '.join(item.name for item in bgp.routers) or 'none'}"
+        )
+    return tuple(
+        session
+        for router in bgp.routers
+        if not routers or router.name in routers
+        for session in sessions(bgp, router)
+        if session.node not in left_out
+    )
+
+
+def missing(state: State, wanted: t.Iterable[Session]) -> list[str]:
+    """For each session that is not there: what is seen instead."""
+    seen = {(peer.node, peer.address): peer for peer in state.peers}
+    return [
+        f"{session.node} - {session.router} ({session.router_address}): {_instead(seen, session)}"
+        for session in wanted
+        if not _up(seen, session)
+    ]
+
+
+def _up(seen: t.Mapping[tuple[str, str], PeerState], session: Session) -> bool:
+    peer = seen.get((session.node, session.router_address))
+    return peer is not None and peer.up
+
+
+def _instead(seen: t.Mapping[tuple[str, str], PeerState], session: Session) -> str:
+    peer = seen.get((session.node, session.router_address))
+    if peer is None:
+        configured = any(node == session.node for node, _address in seen)
+        return "the node is not to have it" if configured else "the node has no BGP configuration"
+    return peer.state or "its agent says nothing of it yet"
+
+
+def wait(
+    kube: Kube, wanted: t.Sequence[Session], timeout: float, say: t.Callable[[str], None], clock: Clock = CLOCK
+) -> State:
+    """Until all of them are established; says what is missing whenever that changes."""
+    last = ""
+
+    def describe(state: State) -> str:
+        nonlocal last
+        late = missing(state, wanted)
+        text = "; ".join([*late, *state.problems])
+        if text != last:
+            say(f"{len(wanted) - len(late)} of {len(wanted)} sessions are established; not yet: {text}")
+            last = text
+        return f"missing ({text})"
+
+    def once() -> State:
+        state = look(kube)
+        if missing(state, wanted):
+            describe(state)
+        return state
+
+    return wait_until(
+        once, lambda state: not missing(state, wanted), thing="a BGP session", wanted="all established",
+        describe=describe, timeout=timeout, interval=1.0, clock=clock,
+        remedy="see the router's side for the reason: password, AS number, way, and port 179",
+    )  # fmt: skip
