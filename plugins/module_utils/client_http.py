@@ -30,7 +30,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 class Unanswered(Unreachable):
-    """The request left and no answer came: it may have been carried out or not. Read before repeating it."""
+    """The request left and no answer of use came: it may have been carried out or not. Read before repeating it."""
 
 
 class NotTrusted(MeshwrightError):
@@ -40,7 +40,7 @@ class NotTrusted(MeshwrightError):
 @dataclass(frozen=True)
 class Answer:
     status: int
-    headers: t.Mapping[str, str]  # names in lower case; of several with the same name the last
+    headers: t.Mapping[str, str]  # names in lower case; several with the same name are one, with commas between
     body: bytes
 
     @property
@@ -98,8 +98,7 @@ class Https:
             sock.settimeout(limit)
             connection.request(method, self._base + path, body, sent)
             answer = connection.getresponse()
-            found = {key.lower(): value for key, value in answer.getheaders()}
-            return Answer(answer.status, found, _read(sock, answer, end))
+            return Answer(answer.status, _headers(answer), _read(sock, answer, end))
         except (OSError, http.client.HTTPException) as error:
             raise Unanswered(
                 f"{self.name} at {self.where}", host=self.host,
@@ -263,6 +262,13 @@ def _read(sock: socket.socket, answer: http.client.HTTPResponse, end: float) -> 
     if answer.length:  # what was announced and did not come
         raise http.client.IncompleteRead(b"".join(parts), answer.length)
     return b"".join(parts)
+
+
+def _headers(answer: http.client.HTTPResponse) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for key, value in answer.getheaders():
+        found.setdefault(key.lower(), []).append(value)
+    return {key: ", ".join(values) for key, values in found.items()}
 
 
 def _reason(error: BaseException, limit: float) -> str:
