@@ -10,6 +10,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_config_plan as planning
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, sentences
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.k3s_server_keys import for_agents
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import k3s_host
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
 
@@ -50,14 +51,16 @@ class ActionModule(ActionBase):
 
 
 def want_of(arguments: dict[str, t.Any]) -> planning.Want:
+    server = arguments.get("role", "server") == "server"
     config = {str(key): value for key, value in (arguments.get("config") or {}).items()}
-    config.update(arguments.get("extra") or {})
+    extra = arguments.get("extra") or {}
+    config.update(extra if server else for_agents(extra))
     return planning.Want(
         config={key: None if value in ("", [], {}) else value for key, value in config.items()},
         peers=tuple(arguments.get("peers") or ()),
         kube_proxy=arguments.get("kube_proxy"),
         registries=arguments.get("registries") or {},
-        server=arguments.get("role", "server") == "server",
+        server=server,
     )
 
 

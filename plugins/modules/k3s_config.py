@@ -34,7 +34,7 @@ options:
     type: dict
     required: true
   extra:
-    description: More keys, over the others.
+    description: More keys, over the others. On an agent those that only servers know are left out.
     type: dict
     default: {}
   peers:

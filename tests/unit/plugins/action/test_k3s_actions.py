@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
@@ -76,6 +77,19 @@ def test_configuration_is_written_without_showing_it() -> None:
     (_read, (module, arguments)) = host.calls
     assert module == "k3s_files"
     assert CANARY in arguments["files"][0]["text"], "what is written is the secret itself"
+
+
+def test_what_only_servers_know_restarts_no_agent() -> None:
+    agent = {"token": CANARY, "server": "https://192.0.2.2:6443"}
+    extra = {"kube-controller-manager-arg": ["v=2"]}
+    arguments = {"role": "agent", "config": {"token": CANARY}, "peers": ["https://192.0.2.2:6443"], "extra": extra}
+    host = Host(k3s_config.ActionModule, seen(files={}, started={}))
+    host.run(**arguments)
+    text = host.calls[-1][1]["files"][0]["text"]
+    assert yaml.safe_load(text) == agent
+    again = Host(k3s_config.ActionModule, seen(files={"config.yaml": text}, started={"config.yaml": text}))
+    result = again.run(**arguments)
+    assert not result["changed"] and result["restart_reasons"] == []
 
 
 def test_check_mode_writes_nothing() -> None:
