@@ -70,7 +70,7 @@ def rules_in(bgp: Bgp, router: Router, family: str) -> tuple[Rule, ...]:
         item for item in bgp.announced_to(router) if item.local_preference is not None
     ]
     preferring.sort(key=lambda item: not _rivals(bgp, router, item))
-    found = []
+    found: list[Rule] = []
     for item in preferring:
         only = filters(bgp, replace(router, announcements=(item.name,), accept=()), family)
         if only:

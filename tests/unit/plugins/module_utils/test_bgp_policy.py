@@ -36,7 +36,8 @@ def test_everything_accepted_is_the_last_rule() -> None:
 
 
 def test_a_preference_is_set_on_the_announcements_prefixes() -> None:
-    bgp = with_announcements(Announcement("lb", LOAD_BALANCER_IPS), Announcement("pods", POD_CIDRS, local_preference=99))
+    pods = Announcement("pods", POD_CIDRS, local_preference=99)
+    bgp = with_announcements(Announcement("lb", LOAD_BALANCER_IPS), pods)
     first, last = policy.rules_in(bgp, ROUTER, IPV6)
     assert first == policy.Rule(10, (Filter("2001:db8:42::/56", 64, 64),), "pods", local_preference=99)
     assert len(last.filters) == 2
