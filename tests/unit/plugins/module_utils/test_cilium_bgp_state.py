@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp_state as state
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
+
+NODES = (model.Node("a", "a", ("192.0.2.11",)), model.Node("b", "b", ("192.0.2.12",)))
+UDM = model.Router("udm", model.UNIFI, 64512, ("192.0.2.1",), families=("ipv4",))
+TWO = model.Router("two", model.FRR, 64513, ("192.0.2.2",), families=("ipv4",))
+HOME = model.Bgp("home", 65000, nodes=NODES, routers=(UDM, TWO))
+
+
+class Turned(Clock):
+    time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def config(node: str, **states: str) -> dict[str, Any]:
+    """A node's configuration; a router in `states` with an empty word is one that its agent says nothing of."""
+    addresses = {"udm": "192.0.2.1", "two": "192.0.2.2"}
+    peers = [{"name": name, "peerAddress": addresses[name], "peerASN": 64512} for name in states]
+    told = [
+        {
+            "name": name, "peerAddress": addresses[name], "peeringState": word, "establishedTime": "2026-01-01T00:00:00Z",
+            "timers": {"appliedHoldTimeSeconds": 9, "appliedKeepaliveSeconds": 3},
+            "routeCount": [{"afi": "ipv4", "safi": "unicast", "advertised": 4, "received": 1}],
+        }
+        for name, word in states.items()
+        if word
+    ]  # fmt: skip
+    return {
+        "metadata": {"name": node},
+        "spec": {"bgpInstances": [{"name": "main", "peers": peers}]},
+        "status": {"bgpInstances": [{"name": "main", "peers": told}]},
+    }
+
+
+class Cluster:
+    def __init__(self, *looks: list[dict[str, Any]], version: str = "cilium.io/v2") -> None:
+        self.looks = list(looks)
+        self.version = version
+        self.conditions: list[dict[str, Any]] = []
+
+    def resource(self, version: str, _kind: str) -> object | None:
+        return object() if version == self.version else None
+
+    def list(self, kind: str, _namespace: str, version: str) -> list[Any]:
+        assert version == self.version
+        if kind == "CiliumBGPPeerConfig":
+            return self.conditions
+        if kind != "CiliumBGPNodeConfig":
+            return []
+        # Asked twice for each look: for the sessions, and for the conditions.
+        return self.looks[0]
+
+
+UP = {"udm": "established", "two": "established"}
+
+
+@pytest.mark.parametrize("version", state.VERSIONS)
+def test_what_is_read(version: str) -> None:
+    kube: Any = Cluster([config("a", udm="established", two="")], version=version)
+    first, second = state.look(kube).peers
+    assert first == state.PeerState(
+        "a", "udm", "192.0.2.1", 64512, "established", "2026-01-01T00:00:00Z", 9, 3, advertised=4, received=1
+    )
+    assert first.up and not second.up and second.state == ""
+
+
+def test_for_people() -> None:
+    kube: Any = Cluster([config("a", udm="established", two="")])
+    assert state.table(state.look(kube).peers) == [
+        "node  router  address    state        hold  out  in",
+        "a     two     192.0.2.2  not told     0     0    0",
+        "a     udm     192.0.2.1  established  9     4    1",
+    ]
+
+
+def test_what_cilium_objects_to() -> None:
+    kube: Any = Cluster([])
+    conditions = [
+        {"type": "cilium.io/MissingAuthSecret", "status": "True", "message": "secret x"},
+        {"type": "cilium.io/Other", "status": "False"},
+    ]
+    kube.conditions = [
+        {"kind": "CiliumBGPPeerConfig", "metadata": {"name": "p"}, "status": {"conditions": conditions}}
+    ]
+    assert state.look(kube).problems == ("CiliumBGPPeerConfig p: MissingAuthSecret secret x",)
+
+
+def test_sessions_of_some_routers_and_not_of_nodes_out_of_traffic() -> None:
+    assert len(state.wanted_sessions(HOME)) == 4
+    assert {item.router for item in state.wanted_sessions(HOME, ["two"])} == {"two"}
+    assert {item.node for item in state.wanted_sessions(HOME, left_out={"a"})} == {"b"}
+    with pytest.raises(MeshwrightError, match="the router is nobody, wanted of udm, two"):
+        state.wanted_sessions(HOME, ["nobody"])
+
+
+def test_each_missing_session_says_what_is_seen() -> None:
+    kube: Any = Cluster([config("a", udm="active")])
+    assert state.missing(state.look(kube), state.wanted_sessions(HOME)) == [
+        "a - udm (192.0.2.1): active",
+        "b - udm (192.0.2.1): the node has no BGP configuration",
+        "a - two (192.0.2.2): the node is not to have it",
+        "b - two (192.0.2.2): the node has no BGP configuration",
+    ]
+
+
+def test_waiting_until_all_are_there() -> None:
+    late, up = [config("a", **UP), config("b", udm="active", two="established")], [config("a", **UP), config("b", **UP)]
+    kube: Any = Cluster(late)
+    said: list[str] = []
+
+    class Coming(Turned):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if self.time >= 3:
+                kube.looks = [up]
+
+    found = state.wait(kube, state.wanted_sessions(HOME), 30, said.append, Coming())
+    assert all(peer.up for peer in found.peers)
+    assert said == ["3 of 4 sessions are established; not yet: b - udm (192.0.2.1): active"]
+
+
+def test_waiting_in_vain() -> None:
+    kube: Any = Cluster([config("a", udm="idle", two="established"), config("b", **UP)])
+    with pytest.raises(TimedOut, match=r"a - udm \(192.0.2.1\): idle.*within 5 s"):
+        state.wait(kube, state.wanted_sessions(HOME), 5, lambda _text: None, Turned())
