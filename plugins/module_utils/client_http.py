@@ -186,9 +186,9 @@ class Https:
 
     def _stranger(self) -> str:
         """The fingerprint of somebody who is not trusted, to be told to the user."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(self._address, self._port, timeout=CONNECT_TIMEOUT, context=context)
+        connection = http.client.HTTPSConnection(
+            self._address, self._port, timeout=CONNECT_TIMEOUT, context=_unchecked()
+        )
         try:
             connection.connect()
             return _fingerprint(connection)
@@ -224,18 +224,23 @@ class Https:
         return text
 
     def _trust(self, ca_path: str) -> ssl.SSLContext:
+        if self._pin and not ca_path:
+            return _unchecked()  # `_check` compares the fingerprint before anything is sent
         path = Path(ca_path).expanduser()
         try:
-            context = ssl.create_default_context(cafile=str(path) if ca_path else None)
+            return ssl.create_default_context(cafile=str(path) if ca_path else None)
         except (OSError, ssl.SSLError) as error:
             raise MeshwrightError(
                 f"the authority's file for {self.name}", host=self.host, seen=f"{path} ({_reason(error, 0)})",
                 wanted="a readable file with certificates in PEM",
             ) from error
-        if self._pin and not ca_path:
-            # The pinned fingerprint takes the place of the chain; `_check` compares before anything is sent.
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
+
+
+def _unchecked() -> ssl.SSLContext:
+    """For connections whose certificate is looked at afterwards."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _fingerprint(connection: http.client.HTTPSConnection) -> str:

@@ -108,10 +108,11 @@ def shown(stored: Stored | None, mask: Mask) -> str:
 
 
 def diff(have: Stored | None, step: Step, mask: Mask) -> dict[str, str]:
+    before, after = shown(have, mask), shown(step.wanted, mask)
+    if step.changes and before == after:  # what differs is under the mask
+        before, after = f"{before}! password: the former\n", f"{after}! password: the wanted\n"
     label = "the gateway's BGP file"
-    return {
-        "before_header": label, "after_header": label, "before": shown(have, mask), "after": shown(step.wanted, mask),
-    }
+    return {"before_header": label, "after_header": label, "before": before, "after": after}
 
 
 def pools_without_network(bgp: Bgp, router: Router, networks: t.Iterable[Network]) -> tuple[str, ...]:
