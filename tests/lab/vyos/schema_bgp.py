@@ -79,7 +79,7 @@ def _peer_family(version: str, family: str) -> dict[str, Spec]:
 
 def _peer(version: str) -> dict[str, Spec]:
     """What neighbours and peer groups have in common."""
-    capability = flags("dynamic") if version == "1.3" else flags("dynamic extended-nexthop")
+    capability = flags("dynamic extended-nexthop")
     found: dict[str, Spec] = {
         "bfd": node(flags("check-control-plane-failure")),
         "capability": node(capability),

@@ -13,7 +13,8 @@ U32 = v.number(0, 4294967295)
 def policy(version: str) -> Spec:
     return node({
         "as-path-list": _list(v.text, {"regex": leaf()}),
-        "community-list": _list(v.text, {"regex": leaf()}),
+        # 1.3 knows them by number only.
+        "community-list": _list(v.number(1, 500) if version == "1.3" else v.text, {"regex": leaf()}),
         "extcommunity-list": _list(v.name, {"regex": leaf()}),
         "large-community-list": _list(v.name, {"regex": leaf()}),
         "prefix-list": _list(v.map_name, _prefix(v.ipv4_prefix, 32)),
@@ -47,7 +48,8 @@ def _route_map_rule(version: str) -> dict[str, Spec]:
 
 def _match(version: str) -> dict[str, Spec]:
     def family(bits: int, access_list: v.Check, address: v.Check) -> Spec:
-        lists = {"access-list": leaf(access_list), "prefix-len": leaf(v.number(0, bits)), "prefix-list": leaf(v.map_name)}
+        lists = {"access-list": leaf(access_list), "prefix-list": leaf(v.map_name)}
+        lists["prefix-len"] = leaf(v.number(0, bits))
         return node({"address": node(lists), "nexthop": node({**lists, "address": leaf(address)})})
 
     found: dict[str, Spec] = {

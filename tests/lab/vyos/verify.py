@@ -195,6 +195,7 @@ def _listen(config: Config, at: Path) -> None:
 
 # -- bgp of 1.3
 
+SIX = ("address-family", "ipv6-unicast")
 # What a member of a peer group may not have of its own.
 NOT_IN_A_GROUP = ("advertisement-interval", "local-as", "timers", "ttl-security")
 NOT_IN_A_GROUP_FAMILY = (
@@ -231,26 +232,35 @@ def _references_13(config: Config, where: Path, label: str) -> None:
 
 
 def _neighbor_13(config: Config, at: Path, where: Path) -> None:
-    own = config.value(*where, "remote-as")
+    own, as4, as6 = _numbers_13(config, at, where)
     group4 = config.value(*where, "peer-group")
-    group6 = config.value(*where, "address-family", "ipv6-unicast", "peer-group")
-    for group in filter(None, (group4, group6)):
-        if not config.exists((*at, "peer-group", group)):
-            raise CommitError(f"protocols bgp {at[-1]} neighbor {where[-1]}: peer-group {group} doesn't exist")
-    as4, as6 = (config.value(*at, "peer-group", group, "remote-as") if group else "" for group in (group4, group6))
+    group6 = config.value(*where, *SIX, "peer-group")
     only6 = config.exists((*at, "parameters", "default", "no-ipv4-unicast"))
-    if group4 and only6:
-        raise CommitError("peer-group defined but ipv4-unicast is disabled")
-    if not own and not as4 and not as6:
-        raise CommitError("must set remote-as or peer-group with remote-as defined")
-    if own and as4:
-        raise CommitError("remote-as should not be defined in both neighbor and peer-group")
-    banned: list[Path] = []
-    if group4:
-        banned += [(key,) for key in NOT_IN_A_GROUP]
-        banned += [("address-family", "ipv4-unicast", key) for key in NOT_IN_A_GROUP_FAMILY]
-    if group6:
-        banned += [("address-family", "ipv6-unicast", key) for key in NOT_IN_A_GROUP_FAMILY]
+    wrong = {
+        "peer-group defined but ipv4-unicast is disabled": group4 and only6,
+        # The AS of a group that is only IPv6's does not count, as every neighbour is one of IPv4 as well.
+        "must set remote-as or peer-group with remote-as defined": not own and not as4 and not only6,
+        "must set remote-as or address-family ipv6-unicast peer-group with remote-as defined":
+            config.exists((*where, *SIX)) and not own and not as6,
+        "remote-as should not be defined in both neighbor and peer-group": own and as4,
+    }
+    banned: list[Path] = [(key,) for key in NOT_IN_A_GROUP] if group4 else []
+    for family, group in (("ipv4-unicast", group4), ("ipv6-unicast", group6)):
+        banned += [("address-family", family, key) for key in NOT_IN_A_GROUP_FAMILY] if group else []
+        if group and not config.exists((*at, "peer-group", group)):
+            wrong[f"peer-group {group} doesn't exist"] = True
     for path in banned:
-        if config.exists((*where, *path)):
-            raise CommitError(f"parameter {path[-1]} is incompatible with a neighbor in a peer-group")
+        text = f"parameter {path[-1]} is incompatible with a neighbor in a peer-group"
+        wrong[text] = config.exists((*where, *path))
+    for text, so in wrong.items():
+        if so:
+            raise CommitError(f"[ {' '.join(where)} ]\n  {text}")
+
+
+def _numbers_13(config: Config, at: Path, where: Path) -> tuple[str, str, str]:
+    """The neighbour's own AS, that of its group, and that of its group for IPv6."""
+    groups = [config.value(*where, "peer-group"), config.value(*where, *SIX, "peer-group")]
+    found = [config.value(*at, "peer-group", group, "remote-as") if group else "" for group in groups]
+    if not config.exists((*at, "peer-group", groups[1], *SIX)):
+        found[1] = ""
+    return config.value(*where, "remote-as"), found[0], found[1]
