@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from meshlab import fingerprint
 from meshlab.cluster import Cluster
+from meshlab.host import Host as Member
 from meshlab.lab import Lab
 from meshlab.playbook import ROOT, Run, run_playbook
 from testinfra.host import Host
@@ -19,28 +20,14 @@ NAMESPACE = "verify-stage1"
 IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.57"
 
 
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab.open()
-
-
-@pytest.fixture(scope="module")
-def cluster(lab: Lab) -> Cluster:
-    return Cluster(lab.paths.kubeconfig)
-
-
-def node_names(lab: Lab) -> set[str]:
-    return {name for name, host in lab.hosts.items() if host.role in ("server", "agent")}
-
-
-def test_all_nodes_are_ready_and_untainted(cluster: Cluster, lab: Lab) -> None:
-    assert cluster.ready() == node_names(lab)
+def test_all_nodes_are_ready_and_untainted(cluster: Cluster, members: dict[str, Member]) -> None:
+    assert cluster.ready() == set(members)
     taints = [taint.key for node in cluster.nodes().values() for taint in node.spec.taints or []]
     assert "node.cilium.io/agent-not-ready" not in taints
 
 
-def test_every_agent_is_healthy_and_leaves_services_to_kube_proxy(cluster: Cluster, lab: Lab) -> None:
-    for node in node_names(lab):
+def test_every_agent_is_healthy_and_leaves_services_to_kube_proxy(cluster: Cluster, members: dict[str, Member]) -> None:
+    for node in members:
         status = cluster.agent_status(node)
         assert status["cilium"]["state"] == "Ok", node
         assert status["kube-proxy-replacement"]["mode"] == "False", node
@@ -62,9 +49,9 @@ def unreached(cluster: Cluster, node: str) -> set[str]:
     return set(cluster.nodes()) - reached
 
 
-def test_every_agent_reaches_every_node(cluster: Cluster, lab: Lab) -> None:
+def test_every_agent_reaches_every_node(cluster: Cluster, members: dict[str, Member]) -> None:
     deadline = time.monotonic() + 330  # two rounds and a half
-    for node in sorted(node_names(lab)):
+    for node in sorted(members):
         while missing := unreached(cluster, node):
             assert time.monotonic() < deadline, f"{node} does not reach {sorted(missing)}"
             time.sleep(5)
@@ -112,11 +99,10 @@ def answer(host: Host, url: str) -> str:
     return host.check_output(f"curl -sS --max-time 5 --retry 3 --retry-connrefused --retry-delay 1 {url}/hostname")
 
 
-def test_host_port_and_node_port_answer_on_every_node(host: Host, lab: Lab, workload: str) -> None:
-    for name in node_names(lab):
-        own = answer(host, f"http://{lab.hosts[name].ip}:18080")
-        assert own.startswith("web-")
-        assert answer(host, f"http://{lab.hosts[name].ip}:30880").startswith("web-")
+def test_host_port_and_node_port_answer_on_every_node(host: Host, members: dict[str, Member], workload: str) -> None:
+    for member in members.values():
+        assert answer(host, f"http://{member.ip}:18080").startswith("web-")
+        assert answer(host, f"http://{member.ip}:30880").startswith("web-")
 
 
 def test_the_cluster_address_reaches_pods_on_other_nodes(host: Host, cluster: Cluster, workload: str) -> None:
@@ -131,22 +117,23 @@ def test_the_cluster_address_reaches_pods_on_other_nodes(host: Host, cluster: Cl
     assert len(seen["responses"]) > 1, "all twelve requests were answered by one pod"
 
 
-def everything(lab: Lab) -> dict[str, str]:
-    nodes = {name: lab.hosts[name] for name in node_names(lab)}
-    return fingerprint.of_hosts(nodes) | fingerprint.of_cluster(lab.paths.kubeconfig)
+@pytest.fixture
+def everything(lab: Lab, members: dict[str, Member]) -> Callable[[], dict[str, str]]:
+    """Takes the state of all that must not change."""
+    return lambda: fingerprint.of_hosts(members) | fingerprint.of_cluster(lab.paths.kubeconfig)
 
 
-def untouched(lab: Lab, *args: str) -> Run:
-    before = everything(lab)
+def untouched(everything: Callable[[], dict[str, str]], *args: str) -> Run:
+    before = everything()
     run = run_playbook(INVENTORY, "site.yml", *args).succeeded()
     print(f"site.yml {' '.join(args)}: {run.seconds:.1f} s")
-    assert fingerprint.difference(before, everything(lab)) == []
+    assert fingerprint.difference(before, everything()) == []
     return run
 
 
-def test_a_second_run_changes_nothing(lab: Lab) -> None:
-    assert set(untouched(lab).changed.values()) == {0}
+def test_a_second_run_changes_nothing(everything: Callable[[], dict[str, str]]) -> None:
+    assert set(untouched(everything).changed.values()) == {0}
 
 
-def test_a_dry_run_on_the_live_cluster_changes_nothing(lab: Lab) -> None:
-    assert set(untouched(lab, "--check", "--diff").changed.values()) == {0}
+def test_a_dry_run_on_the_live_cluster_changes_nothing(everything: Callable[[], dict[str, str]]) -> None:
+    assert set(untouched(everything, "--check", "--diff").changed.values()) == {0}

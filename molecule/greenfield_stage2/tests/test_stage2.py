@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from meshlab import fingerprint
 from meshlab.cluster import Cluster
+from meshlab.host import Host as Member
 from meshlab.lab import Lab
 from meshlab.playbook import ROOT, run_playbook
 from testinfra.host import Host
@@ -12,26 +12,12 @@ from testinfra.host import Host
 testinfra_hosts = ["ansible://k3s_cluster"]
 
 
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab.open()
+def test_all_nodes_are_ready(cluster: Cluster, members: dict[str, Member]) -> None:
+    assert cluster.ready() == set(members)
 
 
-@pytest.fixture(scope="module")
-def cluster(lab: Lab) -> Cluster:
-    return Cluster(lab.paths.kubeconfig)
-
-
-def node_names(lab: Lab) -> set[str]:
-    return {name for name, host in lab.hosts.items() if host.role in ("server", "agent")}
-
-
-def test_all_nodes_are_ready(cluster: Cluster, lab: Lab) -> None:
-    assert cluster.ready() == node_names(lab)
-
-
-def test_every_agent_says_that_it_replaces_kube_proxy(cluster: Cluster, lab: Lab) -> None:
-    assert {cluster.agent_status(node)["kube-proxy-replacement"]["mode"] for node in node_names(lab)} == {"True"}
+def test_every_agent_says_that_it_replaces_kube_proxy(cluster: Cluster, members: dict[str, Member]) -> None:
+    assert {cluster.agent_status(node)["kube-proxy-replacement"]["mode"] for node in members} == {"True"}
 
 
 def test_kube_proxy_is_not_there(host: Host) -> None:
@@ -49,12 +35,11 @@ def test_the_stage_is_one_file_on_each_server(host: Host) -> None:
         assert not dropin.exists
 
 
-def test_a_plain_run_keeps_the_stage(lab: Lab) -> None:
+def test_a_plain_run_keeps_the_stage(lab: Lab, members: dict[str, Member]) -> None:
     """Without cilium_initial_stage, which is for new clusters only, the live cluster's own stage counts."""
-    nodes = {name: lab.hosts[name] for name in node_names(lab)}
-    before = fingerprint.of_hosts(nodes) | fingerprint.of_cluster(lab.paths.kubeconfig)
+    before = fingerprint.of_hosts(members) | fingerprint.of_cluster(lab.paths.kubeconfig)
     run = run_playbook(ROOT / "inventories" / "lab", "site.yml").succeeded()
     print(f"site.yml: {run.seconds:.1f} s")
     assert set(run.changed.values()) == {0}
-    after = fingerprint.of_hosts(nodes) | fingerprint.of_cluster(lab.paths.kubeconfig)
+    after = fingerprint.of_hosts(members) | fingerprint.of_cluster(lab.paths.kubeconfig)
     assert fingerprint.difference(before, after) == []

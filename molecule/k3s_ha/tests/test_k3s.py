@@ -22,11 +22,6 @@ MEMBERS = (
 
 
 @pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab.open()
-
-
-@pytest.fixture(scope="module")
 def nodes(lab: Lab) -> dict[str, Any]:
     api = client.CoreV1Api(config.new_client_from_config(str(lab.paths.kubeconfig)))
     return {node.metadata.name: node for node in api.list_node().items}
