@@ -20,9 +20,11 @@ PYTHON = sys.executable
 MESHLAB = (PYTHON, "-m", "meshlab")
 PLAY = ("ansible-playbook", "-i", "inventories/lab")
 
-# Scenarios in the order in which one cluster walks through them, and those that need a cluster of their own.
+# Scenarios in the order in which one cluster walks through them, those that need a cluster of their own, and of these
+# the ones that only `make test-full` runs.
 SHARED_SCENARIOS = ("default", "k3s_ha", "cilium_stage1")
 OWN_SCENARIOS = ("greenfield_stage2",)
+FULL_SCENARIOS = ("install_variants",)
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,10 @@ def scenarios(names: Iterable[str], *, destroy: str = "never") -> tuple[Step, ..
 
 def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     """The steps of a target of the Makefile."""
-    chosen = names or SHARED_SCENARIOS + OWN_SCENARIOS
-    shared = (ARTIFACTS, *scenarios(name for name in chosen if name not in OWN_SCENARIOS))
-    own = scenarios((name for name in chosen if name in OWN_SCENARIOS), destroy="always")
-    fresh = (ARTIFACTS, *scenarios(chosen, destroy="always"))
+    chosen, alone = names or SHARED_SCENARIOS + OWN_SCENARIOS, OWN_SCENARIOS + FULL_SCENARIOS
+    shared = (ARTIFACTS, *scenarios(name for name in chosen if name not in alone))
+    own = scenarios((name for name in chosen if name in alone), destroy="always")
+    fresh = (ARTIFACTS, *scenarios(names or chosen + FULL_SCENARIOS, destroy="always"))
     targets = {
         "artifacts": (ARTIFACTS,),
         "up": (ARTIFACTS, HOSTS, SITE, STATE),
