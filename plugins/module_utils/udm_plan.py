@@ -12,6 +12,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import frr_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import (
     FAMILIES,
     LOAD_BALANCER_IPS,
@@ -26,9 +27,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_unifi
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
 LARGEST = {"description": 128, "file_name": 256}
-
-Mask = t.Callable[[str], str]
-
 
 @dataclass(frozen=True)
 class Step:
@@ -99,20 +97,17 @@ def lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
-def shown(stored: Stored | None, mask: Mask) -> str:
-    """For the diff."""
+def whole(stored: Stored | None) -> str:
+    """For the diff, passwords in it."""
     if stored is None:
         return ""
     head = f"! file: {stored.file_name}\n! description: {stored.description}\n! enabled: {stored.enabled}\n"
-    return head + "".join(f"{line}\n" for line in lines(mask(stored.text)))
+    return head + "".join(f"{line}\n" for line in lines(stored.text))
 
 
-def diff(have: Stored | None, step: Step, mask: Mask) -> dict[str, str]:
-    before, after = shown(have, mask), shown(step.wanted, mask)
-    if step.changes and before == after:  # what differs is under the mask
-        before, after = f"{before}! password: the former\n", f"{after}! password: the wanted\n"
+def diff(have: Stored | None, step: Step) -> dict[str, str]:
     label = "the gateway's BGP file"
-    return {"before_header": label, "after_header": label, "before": before, "after": after}
+    return {"before_header": label, "after_header": label, **frr_plan.shown(whole(have), whole(step.wanted))}
 
 
 def pools_without_network(bgp: Bgp, router: Router, networks: t.Iterable[Network]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import http.server
 import ipaddress
+import json
 import ssl
 import threading
 import typing as t
@@ -18,6 +19,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from unifi.accounts import Accounts
+from unifi.api import Api
+from unifi.faults import Faults
+from unifi.server import Server as UnifiServer
+from unifi.state import State
 
 Handler = t.Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -137,3 +143,47 @@ def far_certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def far(far_certificate: Certificate) -> t.Iterator[Far]:
     with ExitStack() as stack:
         yield Far(far_certificate, stack)
+
+
+class UnifiApplication:
+    """The lab's stand-in as a server. It is the clock of both ends, which turns only when somebody sleeps."""
+
+    KEY, USERNAME, PASSWORD = "canary-key-0123", "admin", 'canary "password" ä'
+
+    def __init__(self, directory: Path, certificate: Certificate) -> None:
+        self.directory, self.certificate, self.time = directory, certificate, 0.0
+        self.state = State(directory)
+        self.provisioned: list[dict[str, t.Any] | None] = []
+        accounts = Accounts(self.KEY, self.USERNAME, self.PASSWORD, clock=self.now)
+        faults = Faults(directory / "faults.json")
+        self._api = Api(self.state, accounts, faults, self.provisioned.append, sleep=self.sleep)
+        self._server = UnifiServer(("127.0.0.1", 0), certificate.path, certificate.key, self._api.answer)
+        self._server.handle_error = lambda *_args: None  # type: ignore[method-assign]
+        self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def fault(self, *faults: dict[str, t.Any]) -> None:
+        (self.directory / "faults.json").write_text(json.dumps(faults))
+
+    def networks(self, *prefixes: str) -> None:
+        found = [{"name": prefix, "purpose": "corporate", "ip_subnet": prefix} for prefix in prefixes]
+        (self.directory / "networks.json").write_text(json.dumps(found))
+
+    def __enter__(self) -> UnifiApplication:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def unifi_app(tmp_path: Path, far_certificate: Certificate) -> t.Iterator[UnifiApplication]:
+    with UnifiApplication(tmp_path / "unifi", far_certificate) as app:
+        yield app

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import typing as t
-from pathlib import Path
 
 import pytest
-from unifi.accounts import Accounts
-from unifi.api import Api
-from unifi.faults import Faults
-from unifi.server import Server
-from unifi.state import State
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_http import Https, Unanswered
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_unifi import (
@@ -23,54 +16,27 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_unifi
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 
-KEY, PASSWORD = "canary-key-0123", 'canary "password" ä'
+KEY, PASSWORD = "canary-key-0123", 'canary "password" ä'  # those of the fixture
 FILE = Stored("router bgp 64512\n neighbor G password canary-md5\n", "MW-HOME.conf", "mine", True)
 BY_KEY, BY_LOGIN = Credentials(api_key=KEY), Credentials(username="admin", password=PASSWORD)
 
 
-class Application:
-    """The stand-in as a server; its clock and the client's are one, and turn only when somebody sleeps."""
-
-    def __init__(self, directory: Path, certificate: t.Any) -> None:
-        self.directory, self.certificate, self.time = directory, certificate, 0.0
-        self.state = State(directory)
-        accounts = Accounts(KEY, "admin", PASSWORD, clock=self.now)
-        self.api = Api(self.state, accounts, Faults(directory / "faults.json"), lambda _stored: None)
-        self.server = Server(("127.0.0.1", 0), certificate.path, certificate.key, self.api.answer)
-        self.server.handle_error = lambda *_args: None  # type: ignore[method-assign]
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-    def fault(self, *faults: dict[str, t.Any]) -> None:
-        (self.directory / "faults.json").write_text(json.dumps(faults))
-
-    def https(self, **more: t.Any) -> Https:
-        url = f"https://127.0.0.1:{self.server.server_address[1]}"
-        return Https(
-            url, host="udm", name="the UniFi application", fingerprint=self.certificate.fingerprint,
-            secrets=[KEY, PASSWORD, "canary-md5"], **more,
-        )
-
-    def client(self, who: Credentials = BY_KEY, site: str = "default", **more: t.Any) -> Unifi:
-        return Unifi(self.https(**more), site, who, clock=t.cast("t.Any", self))
-
-
 @pytest.fixture
-def app(tmp_path: Path, far_certificate: t.Any) -> t.Iterator[Application]:
-    found = Application(tmp_path, far_certificate)
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+def app(unifi_app: t.Any) -> t.Any:
+    return unifi_app
+
+
+def client(app: t.Any, who: Credentials = BY_KEY, site: str = "default") -> Unifi:
+    https = Https(
+        app.url, host="udm", name="the UniFi application", fingerprint=app.certificate.fingerprint,
+        secrets=[KEY, PASSWORD, "canary-md5"],
+    )
+    return Unifi(https, site, who, clock=app)
 
 
 @pytest.mark.parametrize("who", [BY_KEY, BY_LOGIN], ids=["key", "login"])
-def test_there_and_back(app: Application, who: Credentials) -> None:
-    unifi = app.client(who)
+def test_there_and_back(app: t.Any, who: Credentials) -> None:
+    unifi = client(app, who)
     assert unifi.bgp() is None
     unifi.write(FILE)
     assert unifi.bgp() == FILE
@@ -81,7 +47,7 @@ def test_there_and_back(app: Application, who: Credentials) -> None:
     assert unifi.notes == []
 
 
-def test_networks_that_the_gateway_routes(app: Application) -> None:
+def test_networks_that_the_gateway_routes(app: t.Any) -> None:
     (app.directory / "networks.json").write_text(json.dumps([
         {"name": "a", "purpose": "corporate", "ip_subnet": "192.0.2.1/24", "ipv6_subnet": "2001:db8:20::1/64"},
         {"name": "vlan", "purpose": "vlan-only"},
@@ -89,45 +55,45 @@ def test_networks_that_the_gateway_routes(app: Application) -> None:
         {"name": "off", "purpose": "corporate", "enabled": False, "ip_subnet": "203.0.113.1/24"},
         {"name": "odd", "ip_subnet": "", "ipv6_subnet": None},
     ]))
-    assert app.client().networks() == (
+    assert client(app).networks() == (
         Network("a", ("192.0.2.0/24", "2001:db8:20::/64")), Network("vlan", ()), Network("odd", ()),
     )
 
 
-def test_one_login_for_a_run(app: Application) -> None:
+def test_one_login_for_a_run(app: t.Any) -> None:
     for _ in range(4):
-        unifi = app.client(BY_LOGIN)
+        unifi = client(app, BY_LOGIN)
         for _ in range(3):
             unifi.bgp()
     assert app.time == 0
 
 
-def test_too_many_logins_are_waited_for_and_told(app: Application) -> None:
+def test_too_many_logins_are_waited_for_and_told(app: t.Any) -> None:
     for _ in range(5):
-        app.client(BY_LOGIN).bgp()
-    unifi = app.client(BY_LOGIN)
+        client(app, BY_LOGIN).bgp()
+    unifi = client(app, BY_LOGIN)
     assert unifi.bgp() is None
     assert unifi.notes == ["the UniFi application had too many requests; waited 60 s for POST /api/auth/login"]
 
 
-def test_the_wait_has_an_end(app: Application) -> None:
+def test_the_wait_has_an_end(app: t.Any) -> None:
     app.fault({"kind": "too_many"})
     with pytest.raises(Unreachable, match=r"still refused after 75 s: too many.*login attempt limit") as caught:
-        app.client().bgp()
+        client(app).bgp()
     assert app.time == 75
     assert "API key" in caught.value.remedy
 
 
-def test_a_session_that_ended_begins_anew(app: Application) -> None:
-    unifi = app.client(BY_LOGIN)
+def test_a_session_that_ended_begins_anew(app: t.Any) -> None:
+    unifi = client(app, BY_LOGIN)
     unifi.bgp()
     app.fault({"kind": "logout", "times": 1})
     unifi.write(FILE)
     assert unifi.bgp() == FILE
 
 
-def test_a_token_that_is_not_the_newest_is_not_the_end(app: Application) -> None:
-    unifi = app.client(BY_LOGIN)
+def test_a_token_that_is_not_the_newest_is_not_the_end(app: t.Any) -> None:
+    unifi = client(app, BY_LOGIN)
     unifi.bgp()
     unifi._csrf = "old"
     unifi.write(FILE)
@@ -138,42 +104,42 @@ def test_a_token_that_is_not_the_newest_is_not_the_end(app: Application) -> None
     (Credentials(api_key="canary-wrong"), "401.*Unauthorized.*see that the API key"),
     (Credentials(username="admin", password="canary-wrong"), "login of 'admin'.*refused .403.*Invalid username"),
 ])
-def test_who_may_not(app: Application, who: Credentials, words: str) -> None:
+def test_who_may_not(app: t.Any, who: Credentials, words: str) -> None:
     with pytest.raises(MeshwrightError, match=words) as caught:
-        app.client(who).bgp()
+        client(app, who).bgp()
     assert "canary" not in str(caught.value)
     assert caught.value.host == "udm"
 
 
 @pytest.mark.parametrize("who", [Credentials(), Credentials(username="admin"), Credentials(password=PASSWORD)])
-def test_half_an_account(app: Application, who: Credentials) -> None:
+def test_half_an_account(app: t.Any, who: Credentials) -> None:
     with pytest.raises(MeshwrightError, match="bgp_unifi_api_key") as caught:
-        app.client(who)
+        client(app, who)
     assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("site", ["", "My Site", "../x", "a/b"])
-def test_a_site_that_is_no_name(app: Application, site: str) -> None:
+def test_a_site_that_is_no_name(app: t.Any, site: str) -> None:
     with pytest.raises(MeshwrightError, match="short name"):
-        app.client(site=site)
+        client(app, site=site)
 
 
-def test_a_site_that_is_not_there(app: Application) -> None:
+def test_a_site_that_is_not_there(app: t.Any) -> None:
     with pytest.raises(MeshwrightError, match="there is no site 'other'"):
-        app.client(site="other").bgp()
+        client(app, site="other").bgp()
     with pytest.raises(MeshwrightError, match="there is no site 'other'"):
-        app.client(site="other").networks()
+        client(app, site="other").networks()
 
 
-def test_a_gateway_without_bgp(app: Application) -> None:
+def test_a_gateway_without_bgp(app: t.Any) -> None:
     app.fault({"kind": "unsupported", "methods": ["POST"]})
     with pytest.raises(MeshwrightError, match=r"404.*BgpUnsupportedDevice.*UniFi OS 4\.1\.13"):
-        app.client().write(FILE)
+        client(app).write(FILE)
 
 
-def test_a_refused_field_is_told(app: Application) -> None:
+def test_a_refused_field_is_told(app: t.Any) -> None:
     with pytest.raises(MeshwrightError, match=r"400.*description: at most 128"):
-        app.client().write(Stored("x", "x", "x" * 129))
+        client(app).write(Stored("x", "x", "x" * 129))
 
 
 @pytest.mark.parametrize(("fault", "words"), [
@@ -181,26 +147,26 @@ def test_a_refused_field_is_told(app: Application) -> None:
     ({"kind": "page", "status": 502}, r"502 an HTML page \(502 Bad Gateway\)"),
     ({"kind": "status", "status": 500, "message": "at line: password canary-md5"}, r"password \*{8}"),
 ])
-def test_the_application_is_not_well(app: Application, fault: dict[str, t.Any], words: str) -> None:
+def test_the_application_is_not_well(app: t.Any, fault: dict[str, t.Any], words: str) -> None:
     """Whether it did what it was asked is not known."""
     app.fault(fault)
     with pytest.raises(Unanswered, match=words) as caught:
-        app.client().write(FILE)
+        client(app).write(FILE)
     assert "canary" not in str(caught.value)
 
 
-def test_an_answer_that_does_not_come(app: Application) -> None:
+def test_an_answer_that_does_not_come(app: t.Any) -> None:
     app.fault({"kind": "cut", "methods": ["POST"]})
-    unifi = app.client()
+    unifi = client(app)
     with pytest.raises(Unanswered):
         unifi.write(FILE)
     assert unifi.bgp() == FILE  # it was carried out
 
 
-def test_a_page_instead_of_the_api(app: Application) -> None:
+def test_a_page_instead_of_the_api(app: t.Any) -> None:
     app.fault({"kind": "page", "status": 200})
     with pytest.raises(MeshwrightError, match="200 an HTML page"):
-        app.client().bgp()
+        client(app).bgp()
 
 
 @pytest.mark.parametrize("body", ['{"a": 1}', "[1]", '"x"', "3"])
@@ -229,10 +195,10 @@ def test_a_login_without_a_cookie(far: t.Any) -> None:
         unifi.bgp()
 
 
-def test_retry_after_is_heeded(far: t.Any, app: Application) -> None:
+def test_retry_after_is_heeded(far: t.Any, app: t.Any) -> None:
     end = far.serve(far.reply(429, "{}", headers={"Retry-After": "40"}))
     unifi = Unifi(
-        Https(end.url, fingerprint=end.certificate.fingerprint), "default", BY_KEY, clock=t.cast("t.Any", app)
+        Https(end.url, fingerprint=end.certificate.fingerprint), "default", BY_KEY, clock=app
     )
     with pytest.raises(Unreachable):
         unifi.bgp()
