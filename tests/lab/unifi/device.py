@@ -47,8 +47,6 @@ class Device:
                 print(f"the file was not put into FRR: {error}", file=sys.stderr, flush=True)
 
     def _put(self, text: str) -> None:
-        if self._target.exists() and self._target.read_text() == text:
-            return
         scratch = self._target.with_name(f".{self._target.name}")
         scratch.touch(mode=0o640)
         scratch.write_text(text)
