@@ -92,8 +92,8 @@ def _peer(node: str, wanted: Object, seen: Object) -> PeerState:
 def problems(items: t.Iterable[Object]) -> list[str]:
     """All conditions of these kinds speak of something wrong when they are true."""
     return [
-        f"{item['kind']} {item['metadata']['name']}: {entry['type'].partition('/')[2]} {entry.get('message', '')}".strip()
-        for item in ({"kind": "object", **item} for item in items)
+        f"{item['kind']} {item['metadata']['name']}: {entry['type'].rpartition('/')[2]} {entry.get('message', '')}"
+        for item in items
         for entry in (item.get("status") or {}).get("conditions") or []
         if entry.get("status") == "True"
     ]
@@ -110,7 +110,10 @@ def told(state: State) -> dict[str, t.Any]:
 def table(peers: t.Iterable[PeerState]) -> list[str]:
     rows = [("node", "router", "address", "state", "hold", "out", "in")]
     rows += [
-        (peer.node, peer.peer, peer.address, peer.state or "not told", str(peer.hold), str(peer.advertised), str(peer.received))
+        (
+            peer.node, peer.peer, peer.address, peer.state or "not told", str(peer.hold), str(peer.advertised),
+            str(peer.received),
+        )
         for peer in sorted(peers, key=lambda peer: (peer.node, peer.peer))
     ]  # fmt: skip
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -171,6 +171,27 @@ class Kube:
         )
         return answer is not None
 
+    def evict(self, namespace: str, pod: str, uid: str, grace: int | None = None) -> str:
+        """Ask for a pod to go, with respect to PodDisruptionBudgets. Empty when it will; else why not just now."""
+        options: Object = {"preconditions": {"uid": uid}}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        body = {
+            "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace},
+            "deleteOptions": options,
+        }  # fmt: skip
+        try:
+            self._request("post", f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", body=body)
+        except MeshwrightError as error:
+            status = getattr(error.__cause__, "status", 0)
+            if status == 409:  # another pod has the name now
+                return ""
+            # A budget that forbids it, or two budgets for one pod, which the server calls its own error.
+            if status not in (429, 500):
+                raise
+            return error.seen
+        return ""
+
     # -- in a pod
 
     def exec(

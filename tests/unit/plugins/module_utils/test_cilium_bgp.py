@@ -218,7 +218,9 @@ def thing(kind: str, name: str, generation: int = 1) -> dict[str, Any]:
 def test_the_plan(have: set[str], want: set[str], first: str, second: str, prune: bool) -> None:
     live = {(kind, name): thing(kind, name, 3) for name in have for kind in {first, second}}
     candidates = [
-        Candidate(thing(kind, name), live.get((kind, name)), thing(kind, name)) for name in want for kind in {first, second}
+        Candidate(thing(kind, name), live.get((kind, name)), thing(kind, name))
+        for name in want
+        for kind in {first, second}
     ]  # fmt: skip
     steps = plan(candidates, list(live.values()), prune)
     actions = [step.action for step in steps]

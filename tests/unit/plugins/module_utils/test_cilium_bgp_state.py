@@ -31,7 +31,8 @@ def config(node: str, **states: str) -> dict[str, Any]:
     peers = [{"name": name, "peerAddress": addresses[name], "peerASN": 64512} for name in states]
     told = [
         {
-            "name": name, "peerAddress": addresses[name], "peeringState": word, "establishedTime": "2026-01-01T00:00:00Z",
+            "name": name, "peerAddress": addresses[name], "peeringState": word,
+            "establishedTime": "2026-01-01T00:00:00Z",
             "timers": {"appliedHoldTimeSeconds": 9, "appliedKeepaliveSeconds": 3},
             "routeCount": [{"afi": "ipv4", "safi": "unicast", "advertised": 4, "received": 1}],
         }
