@@ -1,7 +1,7 @@
 """The time of each phase of a first run and of a no-op run, on a lab of its own; PEER=path compares k3s-ansible.
 
-PEER is a checkout of k3s-io/k3s-ansible. It gets fresh hosts of the same kind with the same k3s binary in place, since
-it would download it. It brings no Cilium; ours does.
+PEER is a checkout of k3s-io/k3s-ansible with k3s' install script in it as k3s-install.sh. It gets fresh hosts of the
+same kind with the same k3s binary and the script in place, since it would download them. It brings no Cilium; ours does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from meshlab.playbook import ROOT, run_playbook
 
 CALLBACKS = Path(__file__).parent / "callbacks"
 SLOWEST = 8
+# As the peer calls k3s' install script, on the hosts and in its directory for hosts without downloads.
+SCRIPT = "k3s-install.sh"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def measure(inventory: Path, playbook: Path, cwd: Path, env: dict[str, str], scr
         inventory, str(playbook), env={**env, **callbacks, "MESHWRIGHT_PHASES": str(phases)}, timeout=1800, cwd=cwd
     ).succeeded()
     data = json.loads(phases.read_text())
-    return Measured(run.seconds, data["plays"], data["tasks"], data["per_host"], sum(data["changed"].values()))
+    return Measured(run.seconds, data["plays"], data["tasks"], data["per_host"], sum(run.changed.values()))
 
 
 def fresh_lab() -> tuple[Lab, float]:
@@ -68,18 +70,18 @@ def ours(scratch: Path) -> Contender:
 def peer(path: Path, scratch: Path) -> Contender:
     lab, up = fresh_lab()
     known = json.loads(lab.paths.inventory.read_text())
-    inventory = peer_inventory(lab, known, scratch)
+    inventory = peer_inventory(lab, known, path / SCRIPT, scratch)
     playbook = next(path / name for name in ("playbooks/site.yml", "playbook/site.yml") if (path / name).exists())
     runs = [measure(inventory, playbook, path, peer_environment(path, scratch), scratch) for _ in range(2)]
     return Contender("k3s-ansible", up, *runs)
 
 
-def peer_inventory(lab: Lab, known: dict[str, Any], scratch: Path) -> Path:
+def peer_inventory(lab: Lab, known: dict[str, Any], script: Path, scratch: Path) -> Path:
     variables = known["all"]["vars"]
     for name in (*known["server"]["hosts"], *known["agent"]["hosts"]):
         host = lab.hosts[name]
         host.put(variables["meshlab_k3s_binary"], "/usr/local/bin/k3s", mode=0o755)
-        host.run(["ln", "-sf", "k3s", "/usr/local/bin/kubectl"], timeout=30)
+        host.put(script, f"/usr/local/bin/{SCRIPT}", mode=0o755)
     hostvars = known["_meta"]["hostvars"]
     groups = {
         group: {"hosts": {name: hostvars[name] for name in known[group]["hosts"]}} for group in ("server", "agent")
@@ -135,8 +137,8 @@ def report(contenders: list[Contender]) -> None:
 def main() -> int:
     os.environ.setdefault("MESHLAB_PREFIX", "mwbench")
     path = Path(os.environ["PEER"]).resolve() if os.environ.get("PEER") else None
-    if path and not path.is_dir():
-        print(f"PEER={path} is not a directory: give the path of a checkout of k3s-io/k3s-ansible")
+    if path and not (path / SCRIPT).is_file():
+        print(f"PEER={path}: no {SCRIPT} in it: give a checkout of k3s-io/k3s-ansible, with k3s' install script")
         return 1
     with tempfile.TemporaryDirectory() as scratch:
         contenders = [ours(Path(scratch))]

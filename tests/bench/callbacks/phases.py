@@ -45,7 +45,6 @@ class CallbackModule(CallbackBase):
             "plays": _durations(self.plays),
             "tasks": _durations(self.tasks),
             "per_host": dict(self.per_host),
-            "changed": dict(stats.changed),
         }
         Path(os.environ["MESHWRIGHT_PHASES"]).write_text(json.dumps(written))
 
