@@ -1,7 +1,7 @@
 """The time of each phase of a first run and of a no-op run, on a lab of its own; PEER=path compares k3s-ansible.
 
 PEER is a checkout of k3s-io/k3s-ansible with k3s' install script in it as k3s-install.sh. It gets fresh hosts of the
-same kind with the same k3s binary and the script in place, since it would download them. It brings no Cilium; ours does.
+same kind with the same k3s binary and the script in place: it would download them. It brings no Cilium; ours does.
 """
 
 from __future__ import annotations
