@@ -13,6 +13,6 @@ def dnsmasq_conf(hosts: Iterable[Host]) -> str:
     """Authoritative for everything: what the lab does not know does not exist, and is refused without a time-out."""
     lines = ["no-resolv", "no-hosts", "user=root", "domain-needed", "address=/#/"]
     for host in hosts:
-        addresses = ",".join(address for address in (host.ip, host.ip6) if address)
+        addresses = ",".join(host.ports[0].addresses)
         lines.append(f"host-record={host.hostname},{host.hostname}.{DOMAIN},{addresses}")
     return "\n".join(lines) + "\n"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from meshlab import ssh
+from meshlab import routers, ssh
 from meshlab.host import Host
+from meshlab.network import IPV4, IPV6
 from meshlab.release import PORT, Release
 from meshlab.state import Paths, write_if_changed
+from meshlab.topology import NODES, ROUTERS, Topology
 
-GROUPS = {"server": "server", "agent": "agent", "files": "lab_files"}
+# A router's group is its role.
+GROUPS = {"server": "server", "agent": "agent", "files": "lab_files", "client": "lab_client"} | {r: r for r in ROUTERS}
+CLUSTER_CIDRS = {IPV4: "10.42.0.0/16", IPV6: "fd00:42::/56"}
+SERVICE_CIDRS = {IPV4: "10.43.0.0/16", IPV6: "fd00:43::/112"}
 
 
 def empty() -> dict[str, Any]:
@@ -20,17 +26,65 @@ def empty() -> dict[str, Any]:
     return _with_groups({name: [] for name in GROUPS.values()}, {}, {})
 
 
-def build(paths: Paths, hosts: Iterable[Host], release: Release | None) -> dict[str, Any]:
-    hosts = list(hosts)
+def build(paths: Paths, shape: Topology, hosts: Iterable[Host], release: Release | None) -> dict[str, Any]:
+    hosts, secret = list(hosts), secrets_of(paths)
     members: dict[str, list[str]] = {name: [] for name in GROUPS.values()}
     for host in hosts:
         members[GROUPS[host.role]].append(host.hostname)
-    hostvars = {host.hostname: _hostvars(host) for host in hosts}
-    return _with_groups(members, hostvars, _variables(paths, hosts, release))
+    versions = {spec.name: spec.version for spec in shape.hosts}
+    hostvars = {host.hostname: _hostvars(paths, host, versions[host.hostname], secret) for host in hosts}
+    variables = _variables(paths, hosts, release) | _of_families(shape) | secret
+    return _with_groups(members, hostvars, variables)
 
 
-def _hostvars(host: Host) -> dict[str, str]:
-    return {"ansible_host": host.ip} | ({"meshlab_ipv6": host.ip6} if host.ip6 is not None else {})
+def _hostvars(paths: Paths, host: Host, version: str, secret: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"ansible_host": host.ip}
+    if host.ip6 is not None:
+        found["meshlab_ipv6"] = host.ip6
+        if host.role in NODES:
+            found["k3s_node_ip"] = ",".join(host.ports[0].addresses)
+    if host.is_router:
+        found |= _router_vars(host, secret)
+    if host.role in ("unifi", "vyos"):
+        certificate = paths.host_etc(host.hostname) / "tls.crt"
+        address = f"[{host.ip}]" if ":" in host.ip else host.ip
+        found |= {
+            "meshlab_certificate": str(certificate),
+            f"bgp_{host.role}_url": f"https://{address}",
+            f"bgp_{host.role}_fingerprint": routers.fingerprint(certificate),
+        }
+    if host.role == "unifi":
+        found["bgp_unifi_api_key"] = secret["meshlab_unifi_api_key"]
+    if host.role == "vyos":
+        found |= {"bgp_vyos_key": secret["meshlab_vyos_key"], "bgp_vyos_version": version}
+    return found
+
+
+def _router_vars(host: Host, secret: dict[str, str]) -> dict[str, Any]:
+    return {
+        "bgp_router_addresses": list(host.ports[0].addresses),
+        "bgp_router_id": routers.router_id(host),
+        # One for each router, made from one secret.
+        "bgp_router_password": hashlib.sha256(f"{secret['meshlab_bgp']} {host.hostname}".encode()).hexdigest()[:32],
+    }
+
+
+def _of_families(shape: Topology) -> dict[str, Any]:
+    """What a user with hosts of these families would choose for the cluster."""
+
+    def chosen(table: dict[str, str]) -> list[str]:
+        return [table[family] for family in shape.families]
+
+    pools = [{"name": "lab", "cidrs": chosen(routers.POOLS)}] if shape.routers else []
+    found = {
+        "meshlab_cluster_cidr": ",".join(chosen(CLUSTER_CIDRS)),
+        "meshlab_service_cidr": ",".join(chosen(SERVICE_CIDRS)),
+        "meshlab_bgp_pools": pools,
+    }
+    if IPV4 not in shape.families:
+        # There the API server's own address is ::1, which the name finds.
+        found["cilium_k8s_service_host"] = "localhost"
+    return found
 
 
 def _with_groups(
@@ -40,7 +94,8 @@ def _with_groups(
     return {
         **groups,
         "k3s_cluster": {"children": ["server", "agent"]},
-        "all": {"children": ["k3s_cluster", "lab_files"], "vars": variables},
+        "routers": {"children": list(ROUTERS)},
+        "all": {"children": ["k3s_cluster", "lab_files", "lab_client", "routers"], "vars": variables},
         "_meta": {"hostvars": hostvars},
     }
 
@@ -55,11 +110,11 @@ def _variables(paths: Paths, hosts: list[Host], release: Release | None) -> dict
         "meshlab_prefix": paths.prefix,
         "meshlab_kubeconfig": str(paths.kubeconfig),
         "meshlab_state_dir": str(paths.root / "state"),
-        **secrets_of(paths),
     }
     files = next((host for host in hosts if host.role == "files"), None)
     if files is not None:
-        variables["meshlab_files_url"] = f"http://{files.ip}:{PORT}"
+        address = f"[{files.ip}]" if ":" in files.ip else files.ip
+        variables["meshlab_files_url"] = f"http://{address}:{PORT}"
     if release is not None:
         variables |= {
             "meshlab_k3s_version": release.version,
@@ -72,11 +127,14 @@ def _variables(paths: Paths, hosts: list[Host], release: Release | None) -> dict
     return variables
 
 
+SECRETS = ("meshlab_token", "meshlab_agent_token", "meshlab_unifi_api_key", "meshlab_unifi_password",
+           "meshlab_vyos_key", "meshlab_bgp")  # fmt: skip
+
+
 def secrets_of(paths: Paths) -> dict[str, str]:
-    """Tokens of the lab's cluster, made once for the lab's life."""
+    """Tokens, keys and passwords, made once for the lab's life."""
     file = paths.root / "secrets.json"
     if not file.exists():
-        made = {name: secrets.token_hex(16) for name in ("meshlab_token", "meshlab_agent_token")}
-        write_if_changed(file, json.dumps(made), 0o600)
+        write_if_changed(file, json.dumps({name: secrets.token_hex(16) for name in SECRETS}), 0o600)
     known: dict[str, str] = json.loads(file.read_text())
     return known

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from meshlab.host import Host
+from meshlab.network import Network
 from meshlab.state import Paths, write_if_changed
 
 OPTIONS = {
@@ -21,16 +21,21 @@ OPTIONS = {
 }
 
 
-def prepare_keys(paths: Paths, subnet: str) -> None:
+def prepare_keys(paths: Paths, networks: Iterable[Network]) -> None:
     """One key for the user, one that all hosts of the lab show; made once for the lab's life."""
     paths.etc.mkdir(parents=True, exist_ok=True)
     host_key = paths.etc / "host_key"
     _make_key(paths.ssh_key)
     _make_key(host_key)
     write_if_changed(paths.etc / "authorized_keys", _public(paths.ssh_key) + "\n", 0o600)
-    network = ipaddress.IPv4Network(subnet)
-    pattern = str(network.network_address).rsplit(".", 1)[0] + ".*"
-    write_if_changed(paths.known_hosts, f"{pattern} {_public(host_key)}\n")
+    patterns = [pattern for network in networks for pattern in _patterns(network)]
+    write_if_changed(paths.known_hosts, f"{','.join(patterns)} {_public(host_key)}\n")
+
+
+def _patterns(network: Network) -> list[str]:
+    """Names by which ssh knows hosts: their addresses, of which all of a network begin alike."""
+    text = network.prefixes.values()
+    return [prefix.split("::/")[0] + "::*" if ":" in prefix else prefix.rsplit(".", 1)[0] + ".*" for prefix in text]
 
 
 def _make_key(path: Path) -> None:

@@ -27,7 +27,7 @@ class Record:
 
     topology: str
     subnet: str
-    image: str
+    images: dict[str, str]  # podman's name of each kind of image that the lab's hosts are made from
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class Paths:
     def control_sockets(self) -> Path:
         return self.root / "cp"
 
+    def host_etc(self, name: str) -> Path:
+        """What of /etc/meshlab is about one host."""
+        return self.etc / name
+
     def host(self, name: str) -> Path:
         return self.root / "hosts" / name
 
@@ -93,9 +97,10 @@ def prefix_from_environment() -> str:
 
 def read(paths: Paths) -> Record | None:
     try:
-        return Record(**json.loads(paths.record.read_text()))
+        content = json.loads(paths.record.read_text())
     except FileNotFoundError:
         return None
+    return Record(content["topology"], content["subnet"], content.get("images", {}))
 
 
 def write(paths: Paths, record: Record) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from meshlab.errors import LabError
+from meshlab.network import FAMILIES, IPV4
 
 DIRECTORY = Path(__file__).parent.parent / "topologies"
-ROLES = ("server", "agent", "files")
+NODES = ("server", "agent")
+ROUTERS = ("unifi", "vyos", "frr")
+ROLES = (*NODES, "files", *ROUTERS, "client")
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,18 @@ class HostSpec:
     name: str
     role: str
     address: int  # the last octet, so that a host has the same one in every lab
+    version: str = ""  # which VyOS it is taken for
 
 
 @dataclass(frozen=True)
 class Topology:
     name: str
     hosts: tuple[HostSpec, ...]
-    ipv6: bool = False
+    families: tuple[str, ...] = (IPV4,)
+
+    @property
+    def routers(self) -> tuple[HostSpec, ...]:
+        return tuple(host for host in self.hosts if host.role in ROUTERS)
 
     @property
     def files_host(self) -> HostSpec | None:
@@ -38,11 +45,14 @@ def load(name: str, directory: Path = DIRECTORY) -> Topology:
         raise LabError(f"topology {name}: not known; there are: {known}")
     content = json.loads(path.read_text())
     hosts = tuple(HostSpec(**entry) for entry in content["hosts"])
-    _check(name, hosts)
-    return Topology(name, hosts, content.get("ipv6", False))
+    families = tuple(content.get("families", [IPV4]))
+    _check(name, hosts, families)
+    return Topology(name, hosts, families)
 
 
-def _check(name: str, hosts: tuple[HostSpec, ...]) -> None:
+def _check(name: str, hosts: tuple[HostSpec, ...], families: tuple[str, ...]) -> None:
+    if not families or not set(families) <= set(FAMILIES):
+        raise LabError(f"topology {name}: families are {list(families)}; known are {', '.join(FAMILIES)}")
     for what in ("name", "address"):
         values = [getattr(host, what) for host in hosts]
         if len(values) != len(set(values)):
@@ -50,25 +60,7 @@ def _check(name: str, hosts: tuple[HostSpec, ...]) -> None:
     for host in hosts:
         if host.role not in ROLES:
             raise LabError(f"topology {name}: host {host.name} has role {host.role}; known are {', '.join(ROLES)}")
+        if bool(host.version) != (host.role == "vyos"):
+            raise LabError(f"topology {name}: host {host.name}: a host of role vyos, and no other, has a version")
         if not 2 <= host.address <= 254:
             raise LabError(f"topology {name}: host {host.name} has address {host.address}; 2 to 254 are for hosts")
-
-
-def ip_of(subnet: ipaddress.IPv4Network, address: int) -> str:
-    return str(subnet.network_address + address)
-
-
-def subnet6_of(subnet: ipaddress.IPv4Network) -> str:
-    """Unique local addresses that go with the IPv4 subnet."""
-    packed = subnet.network_address.packed
-    return f"fd4d:{packed[0]:x}{packed[1]:02x}:{packed[2]:x}::/64"
-
-
-def ip6_of(subnet: ipaddress.IPv4Network, address: int) -> str:
-    return str(ipaddress.IPv6Network(subnet6_of(subnet)).network_address + address)
-
-
-def mac_of(subnet: ipaddress.IPv4Network, address: int) -> str:
-    """Made from the address: a host that was killed and started again keeps it, as a real one does."""
-    octets = (subnet.network_address + address).packed
-    return "02:4d:" + ":".join(f"{octet:02x}" for octet in octets)

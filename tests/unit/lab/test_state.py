@@ -15,7 +15,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    record = Record("small", "10.117.5.0/24", "image")
+    record = Record("small", "10.117.5.0/24", {"node": "image"})
     assert state.read(Paths("aa")) is None
     state.write(Paths("aa"), record)
     assert state.read(Paths("aa")) == record
@@ -41,8 +41,8 @@ def test_a_full_pool_is_an_error() -> None:
 
 
 def test_subnets_of_other_labs_leave_out_the_own() -> None:
-    state.write(Paths("aa"), Record("small", "10.117.1.0/24", ""))
-    state.write(Paths("bb"), Record("small", "10.117.2.0/24", ""))
+    state.write(Paths("aa"), Record("small", "10.117.1.0/24", {}))
+    state.write(Paths("bb"), Record("small", "10.117.2.0/24", {}))
     assert state.subnets_of_other_labs("aa") == {"10.117.2.0/24"}
 
 

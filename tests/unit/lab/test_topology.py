@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ipaddress
 import json
 from pathlib import Path
 
@@ -8,26 +7,27 @@ import pytest
 from meshlab import topology
 from meshlab.errors import LabError
 
-SUBNET = ipaddress.IPv4Network("10.117.3.0/24")
-
 
 @pytest.mark.parametrize(
     ("name", "hosts"),
     [
-        ("default", ["files", "server1", "server2", "server3", "agent1"]),
+        ("default", ["files", "server1", "server2", "server3", "agent1", "udm", "client"]),
         ("small", ["files", "server1", "agent1"]),
         ("dual", ["files", "server1", "agent1"]),
         ("k3s", ["server1", "server2", "server3", "agent1"]),
+        ("routers", ["udm", "vyos1", "vyos2", "frr1", "client"]),
+        ("bgp_v6", ["files", "server1", "agent1", "agent2", "vyos1", "vyos2", "client"]),
+        ("bgp_dual", ["files", "server1", "agent1", "vyos1", "udm", "client"]),
     ],
 )
 def test_the_committed_topologies(name: str, hosts: list[str]) -> None:
     loaded = topology.load(name)
     assert [host.name for host in loaded.hosts] == hosts
-    assert (loaded.files_host is None) == (name == "k3s")
+    assert (loaded.files_host is None) == (name in ("k3s", "routers"))
 
 
 def test_an_unknown_topology_names_the_known_ones() -> None:
-    with pytest.raises(LabError, match="there are: default, dual, k3s, small"):
+    with pytest.raises(LabError, match="there are: bgp_dual, bgp_v6, default, dual, k3s, routers, small"):
         topology.load("huge")
 
 
@@ -38,6 +38,7 @@ def test_an_unknown_topology_names_the_known_ones() -> None:
         ([("a", "server", 11), ("b", "agent", 11)], "same address"),
         ([("a", "master", 11)], "has role master"),
         ([("a", "server", 1)], "2 to 254"),
+        ([("a", "vyos", 3)], "host a: a host of role vyos, and no other, has a version"),
     ],
 )
 def test_a_bad_topology_is_refused(tmp_path: Path, hosts: list[tuple[str, str, int]], message: str) -> None:
@@ -47,8 +48,7 @@ def test_a_bad_topology_is_refused(tmp_path: Path, hosts: list[tuple[str, str, i
         topology.load("bad", tmp_path)
 
 
-def test_addresses_are_made_from_the_subnet() -> None:
-    assert topology.ip_of(SUBNET, 11) == "10.117.3.11"
-    assert topology.mac_of(SUBNET, 11) == "02:4d:0a:75:03:0b"
-    assert topology.subnet6_of(SUBNET) == "fd4d:a75:3::/64"
-    assert topology.ip6_of(SUBNET, 17) == "fd4d:a75:3::11"
+def test_an_unknown_family_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text(json.dumps({"hosts": [], "families": ["ipx"]}))
+    with pytest.raises(LabError, match=r"families are \['ipx'\]"):
+        topology.load("bad", tmp_path)

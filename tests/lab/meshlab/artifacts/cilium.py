@@ -11,7 +11,7 @@ from meshlab.artifacts import gobuild
 from meshlab.artifacts.oci import Entry
 from meshlab.artifacts.process import run
 from meshlab.artifacts.recipe import Parts
-from meshlab.nodeimage import SUITE, apt_index_targets, debian_sources
+from meshlab.hostimage import SUITE, apt_index_targets, debian_sources
 
 VERSION = "1.20.2"
 MODULE = gobuild.MODULES / "cilium"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from meshlab.artifacts import cilium, containerd, gobuild, images, oci, programs
 from meshlab.artifacts.recipe import Recipe
-from meshlab.nodeimage import SUITE
+from meshlab.hostimage import SUITE
 
 
 def _source(module: object) -> Path:
