@@ -18,7 +18,7 @@ def bgp(version: str) -> Spec:
         "listen": node({"limit": leaf(v.number(1, 5000)), "range": tag(v.prefix, {"peer-group": leaf(v.name)})}),
         "neighbor": tag(v.either(v.ip, v.name), _neighbor(version)),
         "parameters": node(_parameters(version)),
-        "peer-group": tag(v.name, _peer_group(version)),
+        "peer-group": tag(v.group_name_13 if version == "1.3" else v.name, _peer_group(version)),
         "timers": node(_timers()),
     }
     if version == "1.3":

@@ -21,6 +21,13 @@ def name(value: str) -> str | None:
     return None if NAME.fullmatch(value) else f"Error: {value} is not a valid name"
 
 
+def group_name_13(value: str) -> str | None:
+    """Of a peer group on 1.3: word characters, and nothing that FRR could take for the start of an IPv6 address."""
+    if re.fullmatch(r"\w+", value, re.ASCII) and not re.fullmatch(r"[A-Fa-f]{1,4}", value):
+        return None
+    return f"malformed peer-group name {value}"
+
+
 def map_name(value: str) -> str | None:
     if NAME_OR_DOT.fullmatch(value):
         return None
