@@ -122,9 +122,13 @@ def _complaint(number: int, why: str, text: str) -> Complaint:
     return Complaint(number, masked(line), masked(why.partition(":")[0].strip() if line and line in why else why))
 
 
+def sentence(complaint: Complaint) -> str:
+    return f"line {complaint.line} `{complaint.text}`: {complaint.why}" if complaint.line else complaint.why
+
+
 def raised(complaints: t.Sequence[Complaint], by: str) -> None:
     if complaints:
-        told = "; ".join(f"line {each.line} `{each.text}`: {each.why}" if each.line else each.why for each in complaints)
+        told = "; ".join(sentence(complaint) for complaint in complaints)
         raise MeshwrightError(
             "the FRR configuration", seen=f"refused by {by} ({told})", wanted="accepted; nothing was sent"
         )

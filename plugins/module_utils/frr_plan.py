@@ -160,8 +160,8 @@ def _adapted(want: list[Item], lines: t.Sequence[Line], mine: _Mine) -> tuple[li
     settings = [item for item in want if _SETTINGS.fullmatch(item[1])]
     left = tuple(text for context, text in settings if (context, text) not in have)
     kept = [item for item in want if item not in settings]
-    head = next(text for context, text in kept if not context and _INSTANCE.fullmatch(text))
-    if ((head,), "no bgp default ipv4-unicast") in have:
+    head = next((text for context, text in kept if not context and _INSTANCE.fullmatch(text)), "")
+    if not head or ((head,), "no bgp default ipv4-unicast") in have:
         return kept, left
     family = (head, "address-family ipv4 unicast")
     groups = [text.split()[1] for context, text in kept if context == (head,) and text.endswith(" peer-group")]
@@ -352,3 +352,11 @@ def shown(former: str, wanted: str) -> dict[str, str]:
 
 def unified(diff: t.Mapping[str, str]) -> str:
     return "".join(difflib.unified_diff(diff["before"].splitlines(True), diff["after"].splitlines(True), n=1))
+
+
+def differing(have: str, want: str, owner: Owner) -> set[Item]:
+    """Our items that only one of two configurations has; defaults that are not shown apart."""
+    one, other = parse(have), parse(want)
+    here = _telling(item for item in items(one) if _Mine(one, owner).has(item))
+    there = _telling(item for item in items(other) if _Mine(other, owner).has(item))
+    return (here - there) | {item for item in there - here if not _vanishes(item[1], one)}

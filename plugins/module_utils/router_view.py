@@ -248,7 +248,7 @@ def _told_by_path(wanted: Wanted, now: View) -> str:
     path = now.paths.get(wanted.neighbor, REACHED)
     if path == NO_ROUTE:
         return f"no route from the router to {wanted.neighbor}"
-    return "" if path == REACHED else f"{wanted.neighbor} does not answer on the router's link (ARP, neighbour discovery)"
+    return f"{wanted.neighbor} does not answer on the router's link (ARP, ND)" if path == NO_NEIGHBOR else ""
 
 
 def _told_by_ports(wanted: Wanted, now: View) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -16,6 +15,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.k3s_config_p
     restart_reasons,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.raw_host import silent
 
 Raw = dict[str, t.Any]
 
@@ -25,7 +25,7 @@ def execute(action: t.Any, module: str, arguments: Raw, task_vars: t.Any, absent
 
     A failure that says `absent` is an empty answer.
     """
-    with _silent(action):
+    with silent(action):
         answer = plain(action._execute_module(module, module_args=arguments, task_vars=task_vars))
     if absent and answer.get("failed") and absent in str(answer.get("msg")):
         return {}
@@ -37,20 +37,6 @@ def execute(action: t.Any, module: str, arguments: Raw, task_vars: t.Any, absent
     if answer.get("failed") or answer.get("unreachable"):
         raise AnsibleActionFail(str(answer.get("msg", "the module ended without an answer")), result=answer)
     return t.cast("Raw", answer)
-
-
-@contextlib.contextmanager
-def _silent(action: t.Any) -> t.Iterator[None]:
-    """The connection prints every answer at -vvv, unless its own context (a copy of the action's) says no_log."""
-    contexts = [action._play_context, action._connection._play_context]
-    before = [context.no_log for context in contexts]
-    for context in contexts:
-        context.no_log = True
-    try:
-        yield
-    finally:
-        for context, value in zip(contexts, before):
-            context.no_log = value
 
 
 def observe(action: t.Any, role: str, task_vars: t.Any, brief: bool = False) -> Raw:
