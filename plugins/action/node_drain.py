@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
 def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
     kube, node = Kube.from_kubeconfig(str(given["kubeconfig"])), str(given["node"])
     consent = Consent(bool(given.get("delete_emptydir")), bool(given.get("force")))
-    grace = int(given.get("grace_period") if given.get("grace_period") is not None else -1)
+    grace = int(given.get("grace_period", -1))
     if check:
         found = sort_out(kube.list("Pod", fields=f"spec.nodeName={node}"), consent)
         refused = [f"{pod}: {why}" for pod, why in found.refused]

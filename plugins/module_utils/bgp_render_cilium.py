@@ -36,8 +36,8 @@ Object = dict[str, t.Any]
 
 # Each kind that we may have made, in the order in which they come; they go the other way round.
 KINDS = (
-    "Secret", "CiliumLoadBalancerIPPool", "CiliumBGPAdvertisement", "CiliumBGPPeerConfig", "CiliumBGPNodeConfigOverride",
-    "CiliumBGPClusterConfig", "CiliumL2AnnouncementPolicy",
+    "Secret", "CiliumLoadBalancerIPPool", "CiliumBGPAdvertisement", "CiliumBGPPeerConfig",
+    "CiliumBGPNodeConfigOverride", "CiliumBGPClusterConfig", "CiliumL2AnnouncementPolicy",
 )  # fmt: skip
 # On an advertisement: the name by which a peer's families choose it.
 ANNOUNCEMENT_LABEL = "meshwright.k3s-cilium/announcement"

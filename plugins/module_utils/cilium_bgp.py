@@ -60,7 +60,8 @@ def run(kube: Kube, bgp: Bgp, *, present: bool = True, prune: bool = True, check
 
 
 def owned_objects(kube: Kube, bgp: Bgp) -> list[Object]:
-    return [item for kind in KINDS for item in kube.list(kind, "", _version(bgp, kind), labels=f"{OWNER_LABEL}={OWNER}")]
+    label = f"{OWNER_LABEL}={OWNER}"
+    return [item for kind in KINDS for item in kube.list(kind, "", _version(bgp, kind), labels=label)]
 
 
 def _version(bgp: Bgp, kind: str) -> str:

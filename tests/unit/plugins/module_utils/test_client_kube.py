@@ -199,3 +199,26 @@ def test_exec_exit_code() -> None:
 def test_exec_that_did_not_run(session: Session) -> None:
     with pytest.raises(Unreachable):
         _finished(session, "it", 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "said"),
+    [
+        (201, {}, ""),
+        (404, {}, ""),
+        (409, {"message": "another uid"}, ""),
+        (429, {"message": "would violate the budget"}, "429 Too Many Requests would violate the budget"),
+        (500, {"message": "two budgets"}, "500 Internal Server Error two budgets"),
+    ],
+)
+def test_evictions(kube: Kube, api: type[Api], status: int, answer: Any, said: str) -> None:
+    api.answers["/api/v1/namespaces/web/pods/a/eviction"] = (status, answer)
+    assert kube.evict("web", "a", "uid-1", grace=5) == said
+    method, _path, _kind, body = api.requests[-1]
+    assert method == "POST" and body["deleteOptions"] == {"preconditions": {"uid": "uid-1"}, "gracePeriodSeconds": 5}
+
+
+def test_an_eviction_that_is_forbidden(kube: Kube, api: type[Api]) -> None:
+    api.answers["/api/v1/namespaces/web/pods/a/eviction"] = (403, {"message": "no"})
+    with pytest.raises(MeshwrightError, match="403"):
+        kube.evict("web", "a", "uid-1")
