@@ -7,7 +7,12 @@ import ipaddress
 import itertools
 import typing as t
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import judge_cilium, judge_hosts, judge_occupied
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
+    judge_bgp,
+    judge_cilium,
+    judge_hosts,
+    judge_occupied,
+)
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings import (
     CLUSTER,
     Finding,
@@ -53,6 +58,7 @@ def judge_hosts_all(situation: Situation) -> tuple[Finding, ...]:
     if situation.servers_seen:
         found += judge_servers(situation)
         found += judge_cilium.judge_stage(situation.inventory, situation.stage)
+        found += judge_bgp.judge_bgp_stage(situation.inventory, situation.stage)
     else:
         found.append(note(CLUSTER, "stage", "the state of the cluster", "not known: no server is part of this run"))
     found += judge_occupied.judge_daemonsets(situation.daemonsets, situation.inventory)
@@ -129,6 +135,11 @@ def _judge_networks(facts: Facts, situation: Situation) -> Findings:
                             facts.host, "node-networks", name, str(ours),
                             f"apart from {network} on its link {link.name}", f"choose another network for {name}",
                         )
+    own = {
+        ipaddress.ip_interface(text).network: link.name
+        for link in facts.links if link.name != "lo" and not link.name.startswith(_POD_LINKS) for text in link.addresses
+    }
+    yield from judge_bgp.judge_node_networks(inv, facts.host, own)
 
 
 def judge_clocks(situation: Situation) -> Findings:

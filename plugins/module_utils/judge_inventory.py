@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
+    judge_bgp,
     judge_cidrs,
     judge_cilium,
     judge_k3s,
@@ -23,7 +24,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings imp
     skipping,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.judge_spec import Option, show
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Inventory, words
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Host, Inventory, words
 
 GROUPS, AGREEMENT, READABLE, SKIP = "groups", "agreement", "readable", "skip"
 
@@ -33,7 +34,12 @@ _SHARED = (
     "k3s_cluster_dns", "k3s_secrets_encryption", "k3s_api_endpoint", "k3s_disable", "k3s_tls_san",
     "k3s_kubeconfig_path", "meshwright_state_dir",
 )
-_SHARED_PREFIXES = ("cilium_", "validate_", "preflight_")
+_SHARED_PREFIXES = ("cilium_", "validate_", "preflight_", "bgp_")
+
+
+# What these roles need their caller gives them, and no inventory.
+_GIVEN_BY_TASKS = ("maintenance_",)
+_OWN_PREFIXES = (*judge_bgp.ROUTER_PREFIXES, *judge_bgp.NODE_PREFIXES)
 
 
 def judge_inventory(
@@ -60,20 +66,27 @@ def _without(inv: Inventory, names: t.Collection[str]) -> Inventory:
     def kept(values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         return {name: value for name, value in values.items() if name not in names}
 
-    hosts = tuple(replace(host, written=kept(host.written), defaults=kept(host.defaults)) for host in inv.hosts)
-    return replace(inv, hosts=hosts)
+    def without(host: Host) -> Host:
+        return replace(host, written=kept(host.written), defaults=kept(host.defaults))
+
+    return replace(inv, hosts=tuple(map(without, inv.hosts)), routers=tuple(map(without, inv.routers)))
 
 
 def _judge_hosts(inv: Inventory, known: t.Mapping[str, Option], prefixes: t.Collection[str]) -> Findings:
-    for host in inv.hosts:
+    for host in (*inv.hosts, *inv.routers):
         yield from judge_spec.judge_variables(host.name, host.written, known, prefixes)
         for name, why in host.unreadable.items():
-            yield refuse(
-                host.name, READABLE, name, f"not to be read ({why})", "a value",
-                "mend its template, or give the vault's password",
-            )
+            if host in inv.hosts or judge_bgp.is_of_routers(name):
+                yield refuse(
+                    host.name, READABLE, name, f"not to be read ({why})", "a value",
+                    "mend its template, or give the vault's password",
+                )
+    for host in inv.hosts:
         values = {**host.defaults, **{name: value for name, value in host.written.items() if value is not None}}
-        missing = (option for option in known.values() if option.name not in host.unreadable)
+        missing = (
+            option for option in known.values()
+            if option.name not in host.unreadable and not option.name.startswith(_GIVEN_BY_TASKS)
+        )
         yield from judge_spec.judge_required(host.name, values, {option.name: option for option in missing})
 
 
@@ -94,6 +107,7 @@ def _judge_values(inv: Inventory) -> Findings:
     yield from judge_cilium.judge_sizes(inv)
     yield from judge_cilium.judge_values(inv)
     yield from judge_cilium.judge_chart(inv, inv.existing)
+    yield from judge_bgp.judge_bgp(inv)
 
 
 def judge_groups(inv: Inventory) -> Findings:
@@ -128,7 +142,7 @@ def judge_groups(inv: Inventory) -> Findings:
 
 def judge_agreement(inv: Inventory, known: t.Mapping[str, Option]) -> Findings:
     for name, option in known.items():
-        if name not in _SHARED and not name.startswith(_SHARED_PREFIXES):
+        if name not in _SHARED and (not name.startswith(_SHARED_PREFIXES) or name.startswith(_OWN_PREFIXES)):
             continue
         values: dict[str, list[str]] = {}
         for host in inv.members:
@@ -163,5 +177,5 @@ INVENTORY_CHECKS = (
     judge_k3s.SECRETS, judge_k3s.VERSIONS, judge_k3s.OPTIONS, judge_k3s.INSTALL, judge_k3s.REGISTRIES,
     judge_k3s.EXTRA,
     judge_cilium.VALUES, judge_cilium.ROUTING, judge_cilium.ENDPOINT, judge_cilium.MTU, judge_cilium.STAGE,
-    judge_cilium.OPERATOR, judge_cilium.CHART, judge_cilium.TARGETS,
+    judge_cilium.OPERATOR, judge_cilium.CHART, judge_cilium.TARGETS, *judge_bgp.BGP_CHECKS,
 )  # fmt: skip

@@ -35,6 +35,7 @@ class Host:
 class Inventory:
     hosts: tuple[Host, ...]
     existing: frozenset[str] = frozenset()  # paths named by the inventory that are on the controller
+    routers: tuple[Host, ...] = ()  # no hosts of the cluster: who judges `hosts` does not meet them
 
     @property
     def servers(self) -> tuple[Host, ...]:

@@ -13,10 +13,12 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.judge_spec i
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Host, Inventory, words
 
 GROUPS = ("server", "agent", "k3s_cluster")  # in this order, so that a list of hosts begins with the servers
+ROUTERS = "routers"
+KINDS = ("unifi", "vyos", "frr")  # its children
 ROLES = Path(__file__).absolute().parents[2] / "roles"
 
 # Variables that may name files on the controller.
-_PATHS = ("k3s_local_binary", "k3s_airgap_images", "cilium_chart")
+_PATHS = ("k3s_local_binary", "k3s_airgap_images", "cilium_chart", "bgp_unifi_ca_path", "bgp_vyos_ca_path")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ def collect(task_vars: t.Mapping[str, t.Any], templar: t.Any, loader: t.Any, rol
     groups = task_vars.get("groups", {})
     members = dict.fromkeys(host for group in GROUPS for host in groups.get(group, ()))
     hosts = tuple(_host(str(name), task_vars, templar, known, prefixes, defaults) for name in members)
-    return Collected(Inventory(hosts, _existing(hosts)), known, prefixes)
+    routers = tuple(
+        _host(str(name), task_vars, templar, known, prefixes, defaults) for name in groups.get(ROUTERS, ())
+    )
+    return Collected(Inventory(hosts, _existing((*hosts, *routers)), routers), known, prefixes)
 
 
 def _load(loader: t.Any, path: Path) -> dict[str, t.Any]:
@@ -69,7 +74,7 @@ def _host(
     ours = {key: value for key, value in raw.items() if key in known or key.startswith(prefixes)}
     return Host(
         name=name,
-        groups=frozenset(group for group in GROUPS if name in groups.get(group, ())),
+        groups=frozenset(group for group in (*GROUPS, ROUTERS, *KINDS) if name in groups.get(group, ())),
         address=str(readable({"ansible_host": raw.get("ansible_host", name)}).get("ansible_host", name)),
         written=readable(ours),
         defaults=readable({key: value for key, value in defaults.items() if key not in ours}),

@@ -41,6 +41,7 @@ class Bad:
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
     servers: tuple[str, ...] | None = None
     agents: tuple[str, ...] | None = None
+    routers: dict[str, dict[str, Any]] = field(default_factory=dict)  # the kind of each is its variable `kind`
 
 
 def inventory(case: Bad) -> dict[str, Any]:
@@ -53,6 +54,14 @@ def inventory(case: Bad) -> dict[str, Any]:
     for child, names in (("server", case.servers), ("agent", case.agents)):
         if names is not None:
             group["children"][child]["hosts"] = {name: everything.get(name, {}) for name in names}
+    if case.routers:
+        tree["routers"] = {"children": {}, "hosts": {}}
+    for name, variables in case.routers.items():
+        own = dict(variables)
+        home = tree["routers"]
+        if kind := own.pop("kind"):
+            home = tree["routers"]["children"].setdefault(kind, {"hosts": {}})
+        home["hosts"][name] = own
     return tree
 
 
@@ -227,4 +236,152 @@ OTHERS = [
     _cluster("skip-unknown", "preflight_skip", "did you mean cidrs?", preflight_skip=["cidr"]),
 ]
 
-BAD: list[Bad] = [*TYPES, *SECRETS, *NETWORKS, *GROUPS, *K3S, *CILIUM, *OTHERS]
+_FINGERPRINT = "ab" * 32
+VYOS: dict[str, Any] = {
+    "kind": "vyos", "bgp_router_asn": 64512, "bgp_router_addresses": ["192.0.2.253"],
+    "bgp_router_password": f"{CANARY}-bgp", "bgp_vyos_url": "https://192.0.2.253", "bgp_vyos_key": f"{CANARY}-key",
+    "bgp_vyos_fingerprint": _FINGERPRINT, "bgp_vyos_version": "1.4",
+}  # fmt: skip
+UNIFI: dict[str, Any] = {
+    "kind": "unifi", "bgp_router_asn": 64513, "bgp_router_addresses": ["192.0.2.254"],
+    "bgp_router_password": f"{CANARY}-bgp", "bgp_unifi_url": "https://192.0.2.254",
+    "bgp_unifi_api_key": f"{CANARY}-api", "bgp_unifi_fingerprint": _FINGERPRINT,
+}  # fmt: skip
+LAN: dict[str, Any] = {"name": "lan", "cidrs": ["198.51.100.0/24"]}
+BGP: dict[str, Any] = {"bgp_cluster_asn": 65000, "bgp_pools": [LAN]}
+ON_SIX: dict[str, Any] = {**VYOS, "bgp_router_addresses": ["2001:db8::fd"], "bgp_router_id": "198.51.100.253"}
+
+
+def _bgp(name: str, thing: str, says: str, **variables: Any) -> Bad:
+    """A cluster with a router, and another value for the cluster."""
+    return Bad(name, thing, says, cluster={**BGP, **variables}, routers={"vyos1": VYOS})
+
+
+def _router(name: str, thing: str, says: str, base: dict[str, Any] = VYOS, **variables: Any) -> Bad:
+    own = {key: value for key, value in {**base, **variables}.items() if value is not None}
+    return Bad(name, thing, says, host="vyos1", cluster=BGP, routers={"vyos1": own})
+
+
+def _pool(name: str, thing: str, says: str, *pools: dict[str, Any]) -> Bad:
+    return _bgp(name, thing, says, bgp_pools=list(pools))
+
+
+def _announce(name: str, thing: str, says: str, **item: Any) -> Bad:
+    services = {"name": "services", "kind": "load_balancer_ips"}
+    return _bgp(name, thing, says, bgp_announce=[services, {"name": "other", **item}])
+
+
+POOLS = [
+    _pool("pools-overlap", "bgp_pools[b]", "the pool lan", LAN, {"name": "b", "cidrs": ["198.51.100.64/26"]}),
+    _pool(
+        "range-in-a-pool", "bgp_pools[b]", "apart from the pool lan",
+        LAN, {"name": "b", "ranges": [{"first": "198.51.100.9", "last": "198.51.100.9"}]},
+    ),
+    _pool("pool-in-cluster", "bgp_pools[a]", "apart from k3s_cluster_cidr", {"name": "a", "cidrs": ["10.42.8.0/24"]}),
+    _pool("pool-with-a-node", "bgp_pools[a]", "own address 192.0.2.11", {"name": "a", "cidrs": ["192.0.2.8/29"]}),
+    _pool("pool-with-host-bits", "bgp_pools[a].cidrs", "198.51.100.0/24", {"name": "a", "cidrs": ["198.51.100.7/24"]}),
+    _pool(
+        "range-backwards", "bgp_pools[a].ranges", "not after the last",
+        {"name": "a", "ranges": [{"first": "198.51.100.9", "last": "198.51.100.3"}]},
+    ),
+    _pool("pool-empty", "bgp_pools[a]", "add the addresses", {"name": "a"}),
+    _pool("pools-one-name", "bgp_pools", "a name for each", LAN, {"name": "lan", "cidrs": ["203.0.113.0/24"]}),
+    _pool("pool-name", "bgp_pools[My_Pool].name", "RFC 1123", {"name": "My_Pool", "cidrs": ["198.51.100.0/24"]}),
+    _pool("pool-name-long", f"bgp_pools[{'a' * 60}].name", "60 long", {"name": "a" * 60, "cidrs": ["198.51.100.0/24"]}),
+    _pool("pool-not-let-in", "bgp_pools[six]", "no router lets in", LAN, {"name": "six", "cidrs": ["2001:db8::/64"]}),
+    _pool("pool-key", "bgp_pools[0].cidr", "did you mean cidrs?", {"name": "a", "cidr": "198.51.100.0/24"}),
+    _pool(
+        "pool-selector", "bgp_pools[a].services.app", "matchLabels",
+        {"name": "a", "cidrs": ["198.51.100.0/24"], "services": {"app": "x"}},
+    ),
+]  # fmt: skip
+
+BGP_CLUSTER = [
+    _bgp("no-cluster-asn", "bgp_cluster_asn", "64512 to 65534", bgp_cluster_asn=None),
+    _bgp("reserved-asn", "bgp_cluster_asn", "RFC 6793", bgp_cluster_asn=23456),
+    _bgp("asn-too-large", "bgp_cluster_asn", "1 to 4294967294", bgp_cluster_asn=4294967296),
+    _bgp("timers-word", "bgp_timers", "one of", bgp_timers="slow"),
+    _bgp("nodes-word", "bgp_nodes", "one of", bgp_nodes="workers"),
+    _bgp("no-node", "bgp_node_selector", "no node", bgp_node_selector={"matchLabels": {"rack": "7"}}),
+    _bgp(
+        "expression", "bgp_node_selector.matchExpressions", "operator",
+        bgp_node_selector={"matchExpressions": [{"key": "rack", "operator": "is", "values": ["7"]}]},
+    ),
+    _bgp("unknown-bgp", "bgp_pool", "did you mean bgp_pools?", bgp_pool=[]),
+    _announce("community", "bgp_announce[other].communities", "up to 65535", kind="pod_cidrs", communities=["65000"]),
+    _announce(
+        "large-community", "bgp_announce[other].large_communities", "3 numbers",
+        kind="pod_cidrs", large_communities=["65000:1"],
+    ),
+    _announce("preference", "bgp_announce[other].local_preference", "0 to", kind="pod_cidrs", local_preference=-1),
+    _announce("kind", "bgp_announce[1].kind", "one of", kind="cluster_ip"),
+    _announce("cluster-ips", "bgp_announce", "lbExternalClusterIP: true", kind="cluster_ips"),
+    _announce("external-ips", "bgp_external_ips", "name them", kind="external_ips"),
+    Bad(
+        "node-router-id", "bgp_node_router_id", "32 bits", host="agent1", cluster=BGP, routers={"vyos1": VYOS},
+        hosts={"agent1": {"bgp_node_router_id": "300"}},
+    ),
+    Bad(
+        "same-router-ids", "bgp_node_router_id", "which server1 has too", host="agent1",
+        cluster={**BGP, **SIXTH, "bgp_pools": []}, routers={"vyos1": ON_SIX},
+        hosts={
+            **SIXTH_HOSTS,
+            "server1": {**SIXTH_HOSTS["server1"], "bgp_node_router_id": "198.51.100.1"},
+            "agent1": {**SIXTH_HOSTS["agent1"], "bgp_node_router_id": "198.51.100.1"},
+        },
+    ),
+    _bgp("routers-variable", "bgp_router_port", "move it to group_vars/routers", bgp_router_port=179),
+    _bgp("l2-none", "bgp_l2_policies[a]", "one of them", bgp_l2_policies=[{"name": "a", "load_balancer_ips": False}]),
+]  # fmt: skip
+
+BGP_ROUTERS = [
+    _router("no-router-asn", "bgp_router_asn", "missing", bgp_router_asn=None),
+    _router("one-as", "bgp_router_asn", "the cluster's own", bgp_router_asn=65000),
+    _router("no-router-addresses", "bgp_router_addresses", "the IPv4 address", bgp_router_addresses=None),
+    _router("router-is-a-node", "bgp_router_addresses", "agent1 has too", bgp_router_addresses=["192.0.2.11"]),
+    _router("router-link-local", "bgp_router_addresses", "without prefix length", bgp_router_addresses=["fe80::1"]),
+    _router("password-blank", "bgp_router_password", "visible ASCII", bgp_router_password=f"{CANARY} bgp"),
+    _router("password-long", "bgp_router_password", "80 characters", bgp_router_password=CANARY * 4),
+    _router("password-empty", "bgp_router_password", "draw one", bgp_router_password=""),
+    _router("password-quote", "bgp_router_password", "quotes", bgp_router_password=f"{CANARY}'"),
+    _router("hold-short", "bgp_router_timers.hold", "three times", bgp_router_timers={"hold": 6, "keepalive": 3}),
+    _router("hold-of-2", "bgp_router_timers.hold", "RFC 4271", bgp_router_timers={"hold": 2, "keepalive": 0}),
+    _router("no-ranges", "bgp_router_listen_ranges", "without a range of ipv4", bgp_router_neighbors="listen"),
+    _router(
+        "ranges-without-a-node", "bgp_router_listen_ranges", "holds agent1",
+        bgp_router_neighbors="listen", bgp_router_listen_ranges=["192.0.2.0/29"],
+    ),
+    _router("family-without-nodes", "bgp_router_families", "which no node has",
+            bgp_router_addresses=["192.0.2.253", "2001:db8::fd"], bgp_router_families=["ipv4", "ipv6"]),
+    _router("announce-unknown", "bgp_router_announce", "did you mean services?", bgp_router_announce=["service"]),
+    _router("accept-everything", "bgp_router_accept", "take over", bgp_router_accept=["0.0.0.0/0"]),
+    _router("accept-nodes", "bgp_router_accept", "own address", bgp_router_accept=["192.0.2.0/24"]),
+    _router("max-prefixes", "bgp_router_max_prefixes", "256 or more", bgp_router_max_prefixes=100),
+    _router("multihop", "bgp_router_multihop", "0 to 255", bgp_router_multihop=300),
+    _router("bgp-port", "bgp_router_port", "1 to 65535", bgp_router_port=0),
+    _router("vyos-number", "bgp_vyos_version", "put it in quotes", bgp_vyos_version=1.4),
+    _router("vyos-version", "bgp_vyos_version", "missing", bgp_vyos_version=None),
+    _router("vyos-http", "bgp_vyos_url", "in clear", bgp_vyos_url="http://192.0.2.253"),
+    _router("vyos-key", "bgp_vyos_key", "missing", bgp_vyos_key=None),
+    _router("vyos-transport", "bgp_vyos_transport", "one of http, network_cli", bgp_vyos_transport="ssh"),
+    _router("vyos-unverified", "bgp_vyos_fingerprint", "or bgp_vyos_ca_path", bgp_vyos_fingerprint=None),
+    _router("fingerprint", "bgp_vyos_fingerprint", "64 hexadecimal", bgp_vyos_fingerprint="ab:cd"),
+    _router("ca-gone", "bgp_vyos_ca_path", "on the controller", bgp_vyos_fingerprint=None, bgp_vyos_ca_path="/no/ca"),
+    _router("unifi-login", "bgp_unifi_api_key", "bgp_unifi_username", UNIFI, bgp_unifi_api_key=None),
+    _router("unifi-url", "bgp_unifi_url", "missing", UNIFI, bgp_unifi_url=None),
+    _router("no-kind", "its groups", "unifi, vyos, frr", kind=""),
+    _router("unknown-of-a-router", "bgp_router_adresses", "bgp_router_addresses?", bgp_router_adresses=["192.0.2.253"]),
+    _router("clusters-variable", "bgp_nodes", "move it to group_vars/k3s_cluster", bgp_nodes="all"),
+    Bad(
+        "six-without-id", "bgp_router_id", "no packet goes there", host="vyos1",
+        cluster={**BGP, **SIXTH, "bgp_pools": []}, hosts=SIXTH_HOSTS,
+        routers={"vyos1": {**ON_SIX, "bgp_router_id": ""}},
+    ),
+    Bad(
+        "two-routers-one-address", "bgp_router_addresses", "vyos1 has too", host="vyos2", cluster=BGP,
+        routers={"vyos1": VYOS, "vyos2": VYOS},
+    ),
+    Bad("router-name", "its name", "in the inventory", host="Vyos_1", cluster=BGP, routers={"Vyos_1": VYOS}),
+]  # fmt: skip
+
+BAD: list[Bad] = [*TYPES, *SECRETS, *NETWORKS, *GROUPS, *K3S, *CILIUM, *OTHERS, *POOLS, *BGP_CLUSTER, *BGP_ROUTERS]
