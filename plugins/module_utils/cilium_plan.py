@@ -69,7 +69,7 @@ class Gateway:
     version: str
     sources: tuple[str, ...]
     apply: bool
-    restart_operator: bool  # it looks for the CRDs when it starts
+    restart_operator: bool  # it looks for the CRDs when it starts, and nothing else restarts it
 
 
 @dataclass(frozen=True)
@@ -220,8 +220,15 @@ def _gateway(wish: Wish, seen: Observed) -> Gateway:
                 remedy="they do not go back: take a Cilium that expects them (see its page on the Gateway API)",
             )
     source = wish.gateway_crds or _GATEWAY_URL.format(version=wanted, channel=channel)
-    restart = apply and seen.release is not None
-    return Gateway(str(wanted), _sources(source), apply, restart)
+    return Gateway(str(wanted), _sources(source), apply, apply and _has_gateway(wish, seen.release))
+
+
+def _has_gateway(wish: Wish, release: Release | None) -> bool:
+    """Whether its operator looked for the CRDs already; where it did not, Helm's change of it makes it start anew."""
+    if release is None or release.chart_version != wish.version:
+        return False
+    section = release.values.get("gatewayAPI")
+    return bool(section.get("enabled")) if isinstance(section, dict) else False
 
 
 def _sources(source: str) -> tuple[str, ...]:

@@ -165,6 +165,13 @@ def operators(cluster: Cluster) -> set[str]:
     return {pod.metadata.uid for pod in pods if not pod.metadata.deletion_timestamp}
 
 
+def created(cluster: Cluster) -> int:
+    """How many operators there have been."""
+    chosen = "reason=SuccessfulCreate,involvedObject.kind=ReplicaSet"
+    events = cluster.core.list_namespaced_event("kube-system", field_selector=chosen).items
+    return sum(event.count or 1 for event in events if event.involved_object.name.startswith("cilium-operator-"))
+
+
 def accepted(cluster: Cluster) -> str:
     """What the operator made of the chart's GatewayClass."""
     api = client.CustomObjectsApi(cluster.core.api_client)
@@ -174,9 +181,10 @@ def accepted(cluster: Cluster) -> str:
 
 
 def test_the_operator_finds_crds_that_come_later(cluster: Cluster, gateway: str) -> None:
-    before = operators(cluster)
+    before, made = operators(cluster), created(cluster)
     site("playbooks/cilium.yml", "--extra-vars", gateway)
     assert not operators(cluster) & before, "every operator is a new one"
+    assert created(cluster) - made == len(before), "the change of the release restarts it, and nothing else does"
     api = client.ApiextensionsV1Api(cluster.core.api_client)
     routes = api.read_custom_resource_definition("httproutes.gateway.networking.k8s.io")
     assert routes.metadata.annotations["gateway.networking.k8s.io/bundle-version"] == "v1.6.1"

@@ -140,9 +140,18 @@ def test_the_gateway_api_does_not_go_back() -> None:
         gateway("v1.7.0")
 
 
-def test_an_operator_that_runs_is_restarted_for_the_gateway_api() -> None:
-    found = gateway("v1.6.0", release(2)).gateway
-    assert found is not None and found.restart_operator
+@pytest.mark.parametrize(
+    ("have", "restart"),
+    [
+        ({"gatewayAPI": {"enabled": True}}, True),  # it looked for other CRDs, and the release does not change
+        ({"gatewayAPI": {"enabled": False}}, False),  # the change of the release restarts it
+        ({}, False),
+    ],
+)
+def test_an_operator_is_restarted_for_the_gateway_api_once(have: dict[str, Any], restart: bool) -> None:
+    before = release(2)
+    found = gateway("v1.6.0", dataclasses.replace(before, values={**before.values, **have})).gateway
+    assert found is not None and found.apply and found.restart_operator is restart
 
 
 def test_the_gateway_api_from_a_directory(tmp_path: Path) -> None:
