@@ -26,7 +26,8 @@ def main() -> None:
     )
     accounts = Accounts(os.environ["UNIFI_API_KEY"], os.environ["UNIFI_USERNAME"], os.environ["UNIFI_PASSWORD"])
     api = Api(state, accounts, Faults(directory / "faults.json"), device.provision)
-    device.provision(state.bgp)  # as after a boot: what was uploaded is put in place again
+    if not device.has(state.bgp):  # as after a boot: what was uploaded is put in place again
+        device.provision(state.bgp)
     device.start()
     Server(("::", 443), certificate, key, api.answer).serve_forever()
 

@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+# In one go; but it only adds, so it is for an FRR that has no BGP yet.
+LOAD = ["vtysh", "-b"]
 RELOAD = ["/usr/lib/frr/frr-reload.py", "--reload"]
 RESTART = ["systemctl", "restart", "frr"]
 
@@ -31,7 +33,7 @@ class Device:
         threading.Thread(target=self._work, daemon=True).start()
 
     def text(self, stored: dict[str, Any] | None) -> str:
-        base = self._base.read_text() if self._base.exists() else ""
+        base = _text_of(self._base)
         if stored is None or not stored["enabled"]:
             return base
         text = str(stored["frr_bgpd_config"])
@@ -46,15 +48,23 @@ class Device:
             except OSError as error:
                 print(f"the file was not put into FRR: {error}", file=sys.stderr, flush=True)
 
+    def has(self, stored: dict[str, Any] | None) -> bool:
+        return _text_of(self._target) == self.text(stored)
+
     def _put(self, text: str) -> None:
+        nothing_yet = _text_of(self._target) == _text_of(self._base)
         scratch = self._target.with_name(f".{self._target.name}")
         scratch.touch(mode=0o640)
         scratch.write_text(text)
         if os.geteuid() == 0:
             shutil.chown(scratch, "frr", "frr")
         scratch.replace(self._target)
-        if self._how == "restart" or not _ran([*RELOAD, str(self._target)]):
+        if self._how == "restart" or not _ran(LOAD if nothing_yet else [*RELOAD, str(self._target)]):
             _ran(RESTART)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def _ran(command: list[str]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from unifi import device as device_module
 from unifi.accounts import Accounts
 from unifi.api import Api
 from unifi.device import Device
@@ -219,3 +221,29 @@ def test_the_gateways_part_comes_first(tmp_path: Path) -> None:
     stored = {"frr_bgpd_config": "router bgp 1", "enabled": True}
     assert device.text(stored) == "hostname udm\nrouter bgp 1\n"
     assert device.text({**stored, "enabled": False}) == "hostname udm\n"
+    (tmp_path / "frr.conf").write_text("hostname udm\nrouter bgp 1\n")
+    assert device.has(stored) and not device.has(None)
+
+
+@pytest.mark.parametrize(("how", "before", "broken", "ran"), [
+    ("reload", "hostname udm\n", False, ["load"]), ("reload", "hostname udm\nrouter bgp 2\n", False, ["reload"]),
+    ("reload", "", True, ["reload", "restart"]), ("restart", "hostname udm\n", False, ["restart"]),
+])
+def test_how_the_gateway_takes_it_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, before: str, broken: bool, ran: list[str]
+) -> None:
+    done = []
+
+    def run(command: list[str], **_more: object) -> subprocess.CompletedProcess[str]:
+        name = {"vtysh": "load", "systemctl": "restart"}.get(command[0], "reload")
+        done.append(name)
+        return subprocess.CompletedProcess(command, 1 if broken and name != "restart" else 0)
+
+    monkeypatch.setattr(device_module.subprocess, "run", run)
+    monkeypatch.setattr(device_module.shutil, "chown", lambda *_args: None)
+    base, target = tmp_path / "base", tmp_path / "frr.conf"
+    base.write_text("hostname udm\n")
+    target.write_text(before)
+    Device(base, target, how)._put("hostname udm\nrouter bgp 1\n")
+    assert done == ran
+    assert target.read_text() == "hostname udm\nrouter bgp 1\n"
