@@ -20,6 +20,8 @@ STATE = Path("/var/lib/meshlab/vyos")
 BOOTED = Path("/run/meshlab-vyos.booted")  # gone after a boot
 LOGIN_SHELL = Path("/usr/local/bin/vbash")
 USER = "vyos"
+ROOTS_KEYS = (Path("/etc/meshlab/authorized_keys"), Path("/root/.ssh/authorized_keys"))
+SSHD = Path("/etc/ssh/sshd_config.d/vyos.conf")
 
 
 def main() -> int:
@@ -51,10 +53,21 @@ def login(env: t.Mapping[str, str]) -> None:
         subprocess.run(["useradd", "--create-home", "--shell", str(LOGIN_SHELL), "--password", "*", USER], check=True)
     if env.get("VYOS_PASSWORD"):
         subprocess.run(["chpasswd"], input=f"{USER}:{env['VYOS_PASSWORD']}\n", text=True, check=True)
-    keys, target = Path("/root/.ssh/authorized_keys"), Path(f"/home/{USER}/.ssh/authorized_keys")
-    if keys.exists():
-        target.parent.mkdir(mode=0o700, exist_ok=True)
-        target.write_text(keys.read_text())
-        target.chmod(0o600)
-        for path in (target.parent, target):
-            shutil.chown(path, USER, USER)
+    let_in()
+
+
+def let_in() -> None:
+    """Keys of the user's own, which sshd reads as the user: root's may be where only root reads."""
+    keys = next((path for path in ROOTS_KEYS if path.exists()), None)
+    if not keys:
+        return
+    target = Path(f"/home/{USER}/.ssh/authorized_keys")
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    target.write_text(keys.read_text())
+    target.chmod(0o600)
+    for path in (target.parent, target):
+        shutil.chown(path, USER, USER)
+    wanted = f"Match User {USER}\n    AuthorizedKeysFile .ssh/authorized_keys\n"
+    if not SSHD.exists() or SSHD.read_text() != wanted:
+        SSHD.write_text(wanted)
+        subprocess.run(["systemctl", "reload", "ssh"], check=True)

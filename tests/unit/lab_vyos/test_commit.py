@@ -139,7 +139,8 @@ def test_communities_by_version(make: Make) -> None:
     router = make("1.4")
     router.done("set policy route-map M rule 10 action permit",
                 "set policy route-map M rule 10 set community add 65000:1",
-                "set policy community-list C rule 10 action permit", "set policy community-list C rule 10 regex _65000:1_",
+                "set policy community-list C rule 10 action permit",
+                "set policy community-list C rule 10 regex _65000:1_",
                 "set policy route-map M rule 10 match community community-list C")
     assert "set community 65000:1 additive" in router.frr.lines
     assert "bgp community-list expanded C seq 10 permit _65000:1_" in router.frr.lines
