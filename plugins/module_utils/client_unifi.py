@@ -144,8 +144,9 @@ class Unifi:
 
     def _patiently(self, method: str, path: str, data: t.Any) -> Answer:
         """A request that waits while there were too many, up to a limit, and says so."""
-        start = self._clock.now()
-        answer = self._once(method, path, data)
+        start, answer = self._clock.now(), self._once(method, path, data)
+        if answer.status != 429:
+            return answer
         while answer.status == 429:
             pause = _retry_after(answer) or PAUSE
             waited = self._clock.now() - start
@@ -160,8 +161,7 @@ class Unifi:
             self._clock.sleep(pause)
             answer = self._once(method, path, data)
         waited = self._clock.now() - start
-        if waited >= 1:
-            self.notes.append(f"{self._https.name} had too many requests; waited {waited:.0f} s for {method} {path}")
+        self.notes.append(f"{self._https.name} had too many requests; waited {waited:.0f} s for {method} {path}")
         return answer
 
     def _once(self, method: str, path: str, data: t.Any) -> Answer:

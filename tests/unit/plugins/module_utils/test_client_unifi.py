@@ -76,6 +76,13 @@ def test_too_many_logins_are_waited_for_and_told(app: t.Any) -> None:
     assert unifi.notes == ["the UniFi application had too many requests; waited 60 s for POST /api/auth/login"]
 
 
+def test_a_slow_answer_is_no_wait_for_logins(app: t.Any) -> None:
+    app.fault({"kind": "slow", "seconds": 5})  # of the clock of both
+    unifi = client(app)
+    unifi.bgp()
+    assert (app.time, unifi.notes) == (5, [])
+
+
 def test_the_wait_has_an_end(app: t.Any) -> None:
     app.fault({"kind": "too_many"})
     with pytest.raises(Unreachable, match=r"still refused after 75 s: too many.*login attempt limit") as caught:
