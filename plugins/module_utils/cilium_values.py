@@ -42,6 +42,8 @@ class CiliumOptions:
     cgroup_host_root: str = ""
     bpf_masquerade: bool = False
     gateway_api: bool = False
+    bgp: bool = False
+    l2_announcements: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ def _check(options: CiliumOptions, stage: int) -> None:
         raise _at_stage_2("cilium_bpf_masquerade")
     if stage == 1 and options.gateway_api:
         raise _at_stage_2("cilium_gateway_api")
+    if stage == 1 and options.l2_announcements:
+        raise _at_stage_2("cilium_l2_announcements")
 
 
 def _at_stage_2(name: str) -> MeshwrightError:
@@ -196,8 +200,13 @@ def _optional(values: Values, options: CiliumOptions, cluster: Cluster) -> None:
         put(values, "MTU", options.mtu)
     if options.resources:
         put(values, "resources", copy.deepcopy(dict(options.resources)))
-    if options.gateway_api:
-        put(values, "gatewayAPI.enabled", True)
+    switches = {
+        "gatewayAPI.enabled": options.gateway_api,
+        "bgpControlPlane.enabled": options.bgp,
+        "l2announcements.enabled": options.l2_announcements,
+    }
+    for path in (path for path, on in switches.items() if on):
+        put(values, path, True)
     if options.prometheus:
         for part in ("prometheus", "operator.prometheus"):
             put(values, f"{part}.enabled", True)

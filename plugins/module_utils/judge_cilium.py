@@ -45,6 +45,8 @@ _TWINS: t.Mapping[str, str] = {
     "operator.replicas": "cilium_operator_replicas",
     "gatewayAPI.enabled": "cilium_gateway_api",
     "bpf.masquerade": "cilium_bpf_masquerade",
+    "bgpControlPlane.enabled": "cilium_bgp",
+    "l2announcements.enabled": "cilium_l2_announcements",
 }
 _OLD_STAGES = {"strict": True, "true": True, "disabled": False, "false": False}
 _IPV6_LEAST_MTU = 1280
@@ -292,6 +294,8 @@ def judge_stage(inv: Inventory, stage: int) -> Findings:
 def _judge_stage_1(inv: Inventory, values: t.Mapping[str, t.Any]) -> Findings:
     if truth(inv.get("cilium_gateway_api")) or truth(dig(values, "gatewayAPI.enabled")):
         yield _needs_replacement("cilium_gateway_api", "true")
+    if inv.is_written("cilium_l2_announcements") and truth(inv.get("cilium_l2_announcements")):
+        yield _needs_replacement("cilium_l2_announcements", "true")
     if truth(inv.get("cilium_bpf_masquerade")) or truth(dig(values, "bpf.masquerade")):
         yield _needs_replacement("cilium_bpf_masquerade", "true")
     for path in ("l2announcements.enabled", "ingressController.enabled"):

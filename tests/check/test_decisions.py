@@ -47,7 +47,7 @@ def test_page_has_its_parts(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_variables_exist(page: Path) -> None:
-    named = set(re.findall(r"`((?:k3s|cilium|validate|preflight)_[a-z0-9_]+)`", page.read_text()))
+    named = set(re.findall(r"`((?:k3s|cilium|validate|preflight|bgp)_[a-z0-9_]+)`", page.read_text()))
     assert named <= known_variables(), f"{page} names unknown variables: {named - known_variables()}"
 
 
@@ -79,7 +79,8 @@ def cilium_options() -> set[str]:
     everything = CiliumOptions(
         ipam_mode="cluster-pool", native_routing_cidr="10.50.0.0/16", ipv6_native_routing_cidr="fd00:50::/56", mtu=1400,
         hubble_relay=True, hubble_ui=True, prometheus=True, resources={"limits": {"memory": "1Gi"}},
-        cgroup_automount=False, bpf_masquerade=True, gateway_api=True,
+        cgroup_automount=False, bpf_masquerade=True, gateway_api=True, bgp=True,
+        l2_announcements=True,
     )  # fmt: skip
     six = Cluster(cidrs=("fd00:42::/56",))
     rendered = (

@@ -27,7 +27,7 @@ def calling(name: str, entry: str) -> dict[str, Any]:
 
 def test_site_has_its_order() -> None:
     imported = [play["ansible.builtin.import_playbook"] for play in load("playbooks/site.yml")]
-    assert imported == ["preflight.yml", "k3s.yml", "cilium.yml", "validate.yml"]
+    assert imported == ["preflight.yml", "k3s.yml", "cilium.yml", "bgp.yml", "validate.yml"]
 
 
 def test_preflight_always_runs_and_stops_everything() -> None:
