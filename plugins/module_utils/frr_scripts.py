@@ -23,33 +23,51 @@ def read_file(path: str) -> str:
     return f"[ -e {name} ] || {{ [ -s {own} ] && exit 4; exit 3; }}; cat {name}"
 
 
-def write_file(path: str) -> str:
+def _received(text: str, where: str) -> str:
+    """Standard input into a file, and proof that all of it came: a connection that breaks must not shorten it."""
+    size = len(text.encode())
+    return (
+        f"head -c {size} > {where}; "
+        f"[ \"$(wc -c < {where})\" -eq {size} ] || {{ echo 'the connection lost a part of the text' >&2; exit 9; }}; "
+    )
+
+
+def write_file(path: str, text: str) -> str:
     """Replaced in one step; mode and owner stay, those of a new file are what FRR's packages give."""
     return (
         f"set -e; umask 077; f={shlex.quote(path)}; [ ! -L \"$f\" ] || f=$(readlink -f \"$f\"); n=$f.meshwright; "
         'if [ -e "$f" ]; then cp -p "$f" "$n"; else : > "$n"; chmod 0640 "$n"; chown frr:frr "$n"; fi; '
-        'cat > "$n"; mv "$n" "$f"'
+        + _received(text, '"$n"') + 'mv "$n" "$f"'
     )
 
 
-def _in_scratch(command: str) -> str:
+def _in_scratch(text: str, command: str) -> str:
     """The text in a file that daemons of user frr can read, in a directory that is gone afterwards."""
     return (
         f"{_PATHS}umask 027; d=$(mktemp -d {STATE}-check.XXXXXX) || exit 9; trap 'rm -rf \"$d\"' EXIT; "
-        'cat > "$d/text"; chgrp -R frr "$d" && chmod 0750 "$d" && chmod 0640 "$d/text" || exit 9; ' + command
+        + _received(text, '"$d/text"')
+        + 'chgrp -R frr "$d" && chmod 0750 "$d" && chmod 0640 "$d/text" || exit 9; ' + command
     )
 
 
-CHECK_VTYSH = _in_scratch('vtysh -C -f "$d/text" 2>&1')
-# 8 says that this router has no bgpd to be asked.
-CHECK_BGPD = _in_scratch(
-    "b=$(command -v bgpd || ls /usr/lib/frr/bgpd /usr/libexec/frr/bgpd /usr/lib*/frr/bgpd 2>/dev/null | head -n 1); "
-    '[ -n "$b" ] || exit 8; "$b" -C -f "$d/text" 2>&1'
-)
-APPLY = (
-    f"{_PATHS}umask 077; t=$(mktemp {STATE}-apply.XXXXXX) || exit 9; trap 'rm -f \"$t\"' EXIT; "
-    'cat > "$t"; vtysh -f "$t" 2>&1'
-)
+def check_vtysh(text: str) -> str:
+    return _in_scratch(text, 'vtysh -C -f "$d/text" 2>&1')
+
+
+def check_bgpd(text: str) -> str:
+    """8 says that this router has no bgpd to be asked."""
+    places = "/usr/lib/frr/bgpd /usr/libexec/frr/bgpd /usr/lib*/frr/bgpd"
+    return _in_scratch(text, (
+        f"b=$(command -v bgpd || ls {places} 2>/dev/null | head -n 1); "
+        '[ -n "$b" ] || exit 8; "$b" -C -f "$d/text" 2>&1'
+    ))  # fmt: skip
+
+
+def apply(text: str) -> str:
+    return (
+        f"{_PATHS}umask 077; t=$(mktemp {STATE}-apply.XXXXXX) || exit 9; trap 'rm -f \"$t\"' EXIT; "
+        + _received(text, '"$t"') + 'vtysh -f "$t" 2>&1'
+    )
 
 
 def directory(owner: str, token: str) -> str:
@@ -64,9 +82,9 @@ def find_pending(owner: str) -> str:
     )
 
 
-def put(owner: str, token: str, name: str) -> str:
+def put(owner: str, token: str, name: str, text: str) -> str:
     where = directory(owner, token)
-    return f"set -e; umask 077; mkdir -p {where}; cat > {where}/{name}"
+    return f"set -e; umask 077; mkdir -p {where}; " + _received(text, f"{where}/{name}")
 
 
 def arm(owner: str, token: str, seconds: int) -> str:

@@ -10,7 +10,7 @@ import json
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import FAMILIES, IPV4, IPV6, family_of
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import IPV4, IPV6
 
 ESTABLISHED = "Established"
 # What the path to an address is like, as the router's kernel has it.
@@ -224,12 +224,16 @@ def diagnose(wanted: Wanted, now: View, before: View | None = None) -> str:
     peer = now.peer(wanted.neighbor, wanted.family)
     if peer is not None and peer.state == ESTABLISHED:
         return "Established"
-    state = f"{peer.state or 'down'}" if peer is not None else "not known to the router"
     causes = (
         _told_by_bgp(wanted, peer), _told_by_path(wanted, now), _told_by_ports(wanted, now),
         _told_by_md5(now, before), _told_last(peer), _told_by_absence(peer),
     )  # fmt: skip
-    return f"{state}: {next((cause for cause in causes if cause), 'nothing has come from it; nor is it known why')}"
+    return f"{state_of(wanted, now)}: {next((cause for cause in causes if cause), 'nothing tells why')}"
+
+
+def state_of(wanted: Wanted, now: View) -> str:
+    peer = now.peer(wanted.neighbor, wanted.family)
+    return (peer.state or "down") if peer is not None else "not known to the router"
 
 
 def _told_by_bgp(wanted: Wanted, peer: PeerSeen | None) -> str:
@@ -285,8 +289,3 @@ def _told_by_absence(peer: PeerSeen | None) -> str:
     if peer.state in ("Active", "Connect"):
         return "no TCP connection comes about: it has not connected, or a firewall drops port 179"
     return ""
-
-
-def families_of(addresses: t.Iterable[str]) -> tuple[str, ...]:
-    there = {family_of(address) for address in addresses}
-    return tuple(family for family in FAMILIES if family in there)

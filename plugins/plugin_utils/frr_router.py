@@ -131,12 +131,12 @@ class FrrRouter:
 
     def _check_on_device(self, file: frr_plan.Plan) -> None:
         """The whole file by vtysh, where only complaints of our lines stop us; ours alone by bgpd."""
-        said = self._shell.run(frr_scripts.CHECK_VTYSH, file.after)
+        said = self._shell.run(frr_scripts.check_vtysh(file.after), file.after)
         ours = {line.strip() for line in masked(file.wanted).splitlines()}
         told = frr_check.of_vtysh(said.code, said.out + said.err, file.after)
         frr_check.raised([item for item in told if not item.line or item.text in ours], "vtysh -C")
         self.warnings += [f"{self._path}, not ours: {frr_check.sentence(item)}" for item in told if item.line]
-        said = self._shell.run(frr_scripts.CHECK_BGPD, self._text)
+        said = self._shell.run(frr_scripts.check_bgpd(self._text), self._text)
         if said.code == 8:
             self.warnings.append("bgpd's program is not found on the router: only vtysh has checked the configuration")
             return
@@ -155,7 +155,7 @@ class FrrRouter:
             ("revert.conf", frr_commands.commands(now.after, back.after)),
             ("revert.sh", frr_scripts.revert(owner, token)),
         ):
-            must(self._shell, "the way back", frr_scripts.put(owner, token, name), text, hide=masked)
+            must(self._shell, "the way back", frr_scripts.put(owner, token, name, text), text, hide=masked)
         must(self._shell, "the timer on the router", frr_scripts.arm(owner, token, self._seconds))
         try:
             self._change(now, former)
@@ -176,20 +176,22 @@ class FrrRouter:
                 raise MeshwrightError("FRR's running configuration", seen=f"not as sent: {told}", wanted="as sent")
         except MeshwrightError:
             running = self._running()
-            self._shell.run(frr_scripts.APPLY, frr_commands.commands(running, self._plan(running, former).after))
+            back = frr_commands.commands(running, self._plan(running, former).after)
+            self._shell.run(frr_scripts.apply(back), back)
             raise
 
     def _running(self) -> str:
         return must(self._shell, "FRR's running configuration", frr_scripts.RUNNING, hide=masked)
 
     def _apply(self, script: str) -> None:
-        said = self._shell.run(frr_scripts.APPLY, script)
+        said = self._shell.run(frr_scripts.apply(script), script)
         complaints = frr_check.of_vtysh(said.code, said.out + said.err, script)
         frr_check.raised(complaints, "FRR")
 
     def _write(self, file: frr_plan.Plan) -> None:
         if file.changed:
-            must(self._shell, f"the file {self._path}", frr_scripts.write_file(self._path), file.after, hide=masked)
+            script = frr_scripts.write_file(self._path, file.after)
+            must(self._shell, f"the file {self._path}", script, file.after, hide=masked)
 
     def _claim(self, pending: Pending | None) -> None:
         if pending is not None:
