@@ -18,7 +18,6 @@ import typing as t
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_policy as policy
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import (
     IPV4,
-    IPV6,
     LISTEN,
     Bgp,
     Filter,
@@ -42,7 +41,7 @@ def commands(bgp: Bgp, router: Router) -> tuple[Path, ...]:
         raise wrong[0]
     found = _shared(bgp, router)
     for family in router.families:
-        found |= _group(bgp, router, family) | _neighbours(bgp, router, family) | _policy(bgp, router, family)
+        found |= _speakers(bgp, router, family) | _policy(bgp, router, family)
     return tuple(sorted(found))
 
 
@@ -51,15 +50,26 @@ def root(router: Router) -> Path:
     return ("protocols", "bgp", str(router.asn)) if router.version == OLD else ("protocols", "bgp")
 
 
-def masked(paths: t.Iterable[Path], verb: str = "set") -> list[str]:
+def masked(paths: t.Iterable[Path]) -> list[str]:
     """For people, without the passwords; two different ones still look different."""
-    return [f"{verb} {' '.join(map(_quoted, without_secret(path)))}" for path in paths]
+    return typed(map(without_secret, paths))
+
+
+def typed(paths: t.Iterable[Path]) -> list[str]:
+    """As they would be typed on the router, passwords and all."""
+    return [f"set {' '.join(map(_quoted, path))}" for path in paths]
 
 
 def without_secret(path: Path) -> Path:
     if len(path) < 2 or path[-2] not in ("password", "key"):
         return path
     return (*path[:-1], f"hidden, sha256 {hashlib.sha256(path[-1].encode()).hexdigest()[:8]}…")
+
+
+def group_name(bgp: Bgp, router: Router, family: str) -> str:
+    """1.3 takes no hyphens in the names of peer-groups (vyatta-cfg-quagga: scripts/bgp/vyatta-bgp.pl)."""
+    name = policy.names(bgp, family).group
+    return name.replace("-", "_") if router.version == OLD else name
 
 
 def refusals(bgp: Bgp, router: Router) -> list[MeshwrightError]:
@@ -107,42 +117,46 @@ def _shared(bgp: Bgp, router: Router) -> set[Path]:
     return found
 
 
-def _group(bgp: Bgp, router: Router, family: str) -> set[Path]:
-    names = policy.names(bgp, family)
-    base = (*root(router), "peer-group", names.group)
-    unicast = (*base, "address-family", f"{family}-unicast")
-    found = {
-        (*base, "remote-as", str(bgp.asn)),
-        (*unicast, "route-map", "import", names.route_map_in),
-        (*unicast, "route-map", "export", names.route_map_out),
-        (*unicast, "maximum-prefix", str(router.max_prefixes)),
-    }
-    if router.password:
-        found.add((*base, "password", router.password))
-    if router.multihop and not policy.is_ibgp(bgp, router):
-        found.add((*base, "ebgp-multihop", str(router.multihop)))
-    if router.version != OLD:
-        found.add((*base, "graceful-restart", "restart-helper" if router.timers.restart else "disable"))
-    return found
-
-
-def _neighbours(bgp: Bgp, router: Router, family: str) -> set[Path]:
-    base, group = root(router), policy.names(bgp, family).group
+def _speakers(bgp: Bgp, router: Router, family: str) -> set[Path]:
+    """A group with its members. On 1.3 a member may not have timers, and one of IPv6 needs an AS of its own: there
+    each neighbour has everything itself, and only listen ranges have a group.
+    """
+    base, group = root(router), group_name(bgp, router, family)
+    whole = (*base, "peer-group", group)
+    alone = router.version == OLD and router.neighbors != LISTEN
+    found = set() if alone else {(*whole, *path) for path in _session(bgp, router, family)}
     if router.neighbors == LISTEN:
-        return {(*base, "listen", "range", prefix, "peer-group", group) for prefix in _ranges(router, family)}
-    found: set[Path] = set()
+        return found | {(*base, "listen", "range", prefix, "peer-group", group) for prefix in _ranges(router, family)}
     for session in sessions(bgp, router):
         if session.family != family:
             continue
         own = (*base, "neighbor", session.node_address)
-        member = (*own, "address-family", "ipv6-unicast") if router.version == OLD and family == IPV6 else own
+        found |= {(*own, *path) for path in _session(bgp, router, family)} if alone else {(*own, "peer-group", group)}
         found |= {
-            (*member, "peer-group", group),
             (*own, "description", session.node),
             (*own, "timers", "keepalive", str(router.timers.keepalive)),
             (*own, "timers", "holdtime", str(router.timers.hold)),
             (*own, "timers", "connect", str(router.timers.connect_retry)),
         }
+    return found
+
+
+def _session(bgp: Bgp, router: Router, family: str) -> set[Path]:
+    """What all sessions of a family have, below their group or neighbour."""
+    names = policy.names(bgp, family)
+    unicast = ("address-family", f"{family}-unicast")
+    found: set[Path] = {
+        ("remote-as", str(bgp.asn)),
+        (*unicast, "route-map", "import", names.route_map_in),
+        (*unicast, "route-map", "export", names.route_map_out),
+        (*unicast, "maximum-prefix", str(router.max_prefixes)),
+    }
+    if router.password:
+        found.add(("password", router.password))
+    if router.multihop and not policy.is_ibgp(bgp, router):
+        found.add(("ebgp-multihop", str(router.multihop)))
+    if router.version != OLD:
+        found.add(("graceful-restart", "restart-helper" if router.timers.restart else "disable"))
     return found
 
 

@@ -63,8 +63,17 @@ peer-group * address-family ipv6-unicast route-map export =
 peer-group * address-family ipv6-unicast maximum-prefix =
 """
 
+# Used on 1.3 only, though all versions have them.
 _BGP_OLD = """
-neighbor * address-family ipv6-unicast peer-group =
+neighbor * remote-as =
+neighbor * password =
+neighbor * ebgp-multihop =
+neighbor * address-family ipv4-unicast route-map import =
+neighbor * address-family ipv4-unicast route-map export =
+neighbor * address-family ipv4-unicast maximum-prefix =
+neighbor * address-family ipv6-unicast route-map import =
+neighbor * address-family ipv6-unicast route-map export =
+neighbor * address-family ipv6-unicast maximum-prefix =
 """
 
 _BGP_NEW = """

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What to set and what to delete on a VyOS router, so that what is ours is as wanted and nothing else changes. Pure.
 
-Ours are the policies and peer-groups that carry our names, the neighbours and listen ranges that are in our groups.
+Ours are the policies and peer-groups that carry our names, the neighbours that are in our groups or have our policies,
+the listen ranges that are in our groups.
 What stands in `protocols bgp` once for everybody (the AS number, parameters, settings of an address family) is set
 where it is missing. Where it is different and somebody else's BGP is there, nothing is done: it is told.
 """
@@ -32,8 +33,9 @@ class Ours:
 
     def name(self, text: str) -> bool:
         """Exactly the names that we give: another cluster's may begin with ours."""
-        prefix = re.escape(owned_name(self.cluster).upper())
-        return re.fullmatch(rf"{prefix}-IPV[46](-(IN|OUT|ACCEPT|[0-9]+))?", text) is not None
+        prefix = owned_name(self.cluster).upper()
+        group = prefix.replace("-", "_") if self.version == OLD else prefix
+        return re.fullmatch(rf"{prefix}-IPV[46]-(IN|OUT|ACCEPT|[0-9]+)|{group}[-_]IPV[46]", text) is not None
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def absent(ours: Ours, have: t.Iterable[Path], want: t.Iterable[Path]) -> Plan:
     there = set(have)
     mine = owned(ours, there)
     bgp = {path for path in there if path[:2] == ("protocols", "bgp")}
-    left = bgp - mine - set(want)
+    left = {path for path in bgp - mine - set(want) if not _is_empty(ours, path)}
     return _between(ours, there, mine if left else mine | bgp, set())
 
 
@@ -87,6 +89,12 @@ def restore(ours: Ours, have: t.Iterable[Path], want: t.Iterable[Path], before: 
     there, back = set(have), set(before)
     added = {path for path in there & set(want) if is_once(ours, path)} - back
     return _between(ours, there, owned(ours, there) | added, back)
+
+
+def exactly(ours: Ours, have: t.Iterable[Path], before: t.Iterable[Path]) -> Plan:
+    """Back to what `former` told, after a commit of which only a part landed."""
+    there, back = set(have), set(before)
+    return _between(ours, there, set(former(ours, there)), back)
 
 
 def former(ours: Ours, have: t.Iterable[Path]) -> tuple[Path, ...]:
@@ -116,7 +124,8 @@ def _head(ours: Ours, path: Path) -> Path | None:
     if kind == "peer-group" and ours.name(path[size + 1]):
         return path[:size + 2]
     member = path[-2:-1] == ("peer-group",) and ours.name(path[-1])
-    if kind == "neighbor" and member:
+    filtered = path[-3:-2] == ("route-map",) and ours.name(path[-1])  # on 1.3 there is no group
+    if kind == "neighbor" and (member or filtered):
         return path[:size + 2]
     return path[:size + 3] if path[size:size + 2] == ("listen", "range") and member else None
 
@@ -134,8 +143,14 @@ def foreign_bgp(ours: Ours, paths: t.Iterable[Path]) -> list[Path]:
     given = set(paths)
     return sorted(
         path for path in given - owned(ours, given)
-        if path[:2] == ("protocols", "bgp") and len(path) > len(ours.root) and not is_once(ours, path)
+        if path[:2] == ("protocols", "bgp") and not _is_empty(ours, path) and not is_once(ours, path)
     )
+
+
+def _is_empty(ours: Ours, path: Path) -> bool:
+    """A node that was left behind when the last thing in it went."""
+    below = path[len(ours.root):]
+    return len(below) < 2 or below == ("listen", "range")
 
 
 # -- what stands in the way
@@ -242,7 +257,7 @@ def _head_of(ours: Ours, path: Path) -> Path | None:
     below = path[size:]
     if below[:1] in (("neighbor",), ("peer-group",)):
         return path[:size + 2]
-    return path[:size + 3] if below[:2] == ("listen", "range") else None
+    return path[:size + 1] if below[:1] == ("listen",) else None
 
 
 def applied(have: t.Iterable[Path], ops: t.Iterable[Op], version: str) -> set[Path]:

@@ -106,8 +106,13 @@ def test_14_and_15() -> None:
 
 def test_13() -> None:
     found = lines(BGP, replace(ROUTER, version="1.3"))
-    assert "protocols bgp 64512 neighbor 2001:db8::11 address-family ipv6-unicast peer-group MW-HOME-IPV6" in found
-    assert "protocols bgp 64512 neighbor 192.0.2.11 peer-group MW-HOME-IPV4" in found
+    assert "protocols bgp 64512 neighbor 2001:db8::11 remote-as 65000" in found
+    own = "protocols bgp 64512 neighbor 192.0.2.11"
+    assert f"{own} address-family ipv4-unicast route-map import MW-HOME-IPV4-IN" in found
+    assert not any("peer-group" in line for line in found)
+    ranges = ("192.0.2.0/24", "2001:db8::/64")
+    listening = lines(BGP, replace(ROUTER, version="1.3", neighbors=LISTEN, listen_ranges=ranges))
+    assert "protocols bgp 64512 listen range 192.0.2.0/24 peer-group MW_HOME_IPV4" in listening
     assert not any("ebgp-requires-policy" in line or "graceful-restart" in line for line in found)
 
 
