@@ -165,11 +165,11 @@ def _adapted(want: list[Item], lines: t.Sequence[Line], mine: _Mine) -> tuple[li
         return kept, left
     family = (head, "address-family ipv4 unicast")
     groups = [text.split()[1] for context, text in kept if context == (head,) and text.endswith(" peer-group")]
-    v4 = {text.split()[1] for context, text in kept if context == family and text.endswith(" activate")}
-    kept = [item for item in kept if not (item[0] == family and item[1].endswith(" activate"))]
+    v4 = {text.split()[1] for context, text in kept if context == family and text.startswith("neighbor ")}
+    kept = [item for item in kept if not (item[0] == family and re.match(r"neighbor \S+ activate", item[1]))]
     off = [(family, f"no neighbor {group} activate") for group in groups if group not in v4]
     missing = [((head,), family[1])] if off and ((head,), family[1]) not in kept else []
-    return [*kept, *missing, *off], left
+    return list(dict.fromkeys((*kept, *missing, *off))), left
 
 
 def same(have: t.Iterable[Item], want: t.Iterable[Item], lines: t.Sequence[Line]) -> bool:
