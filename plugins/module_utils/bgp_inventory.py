@@ -36,6 +36,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_nodes im
     CONTROL_PLANE,
     NodeSeen,
     addresses_of,
+    expressions,
     labels_of,
     node_name,
     router_ids,
@@ -109,8 +110,7 @@ def node_selector(inv: Inventory) -> Selector:
     given = inv.mapping("bgp_node_selector")
     if inv.get("bgp_nodes") != "agents":
         return dict(given)
-    expressions = [*(given.get("matchExpressions") or ()), *WORKERS["matchExpressions"]]
-    return {**given, "matchExpressions": expressions}
+    return {**given, "matchExpressions": [*expressions(given), *WORKERS["matchExpressions"]]}
 
 
 def timers_of(preset: t.Any, *values: t.Any) -> Timers:

@@ -60,11 +60,18 @@ def labels_of(host: Host, name: str, seen: NodeSeen) -> dict[str, str]:
 
 def selects(selector: Selector, labels: t.Mapping[str, str]) -> bool:
     """As Kubernetes' LabelSelector. What is not known before the node was seen is taken for a match."""
-    for key, value in (selector.get("matchLabels") or {}).items():
+    wanted = selector.get("matchLabels")
+    for key, value in (wanted if isinstance(wanted, dict) else {}).items():
         if not _known(key, labels) or labels.get(key) == str(value):
             continue
         return False
-    return all(_holds(item, labels) for item in selector.get("matchExpressions") or ())
+    return all(_holds(item, labels) for item in expressions(selector))
+
+
+def expressions(selector: Selector) -> list[t.Mapping[str, t.Any]]:
+    """What can be read of them; the judges tell of the rest."""
+    found = selector.get("matchExpressions")
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def _known(key: str, labels: t.Mapping[str, str]) -> bool:
@@ -75,7 +82,8 @@ def _holds(item: t.Mapping[str, t.Any], labels: t.Mapping[str, str]) -> bool:
     key, operator = str(item.get("key")), item.get("operator")
     if not _known(key, labels):
         return True
-    values = [str(value) for value in item.get("values") or ()]
+    given = item.get("values")
+    values = [str(value) for value in given] if isinstance(given, list) else []
     if operator == "Exists":
         return key in labels
     if operator == "DoesNotExist":

@@ -122,13 +122,14 @@ def _judge_against_others(inv: Inventory, bgp: Bgp, pool: str, network: Network)
 
 def _judge_accepted(bgp: Bgp) -> Findings:
     """A pool that no router lets in: its services would have addresses that nobody reaches."""
+    good = readable(bgp)
     for pool in bgp.pools:
         for network in networks_of(pool):
             family = family_of(str(network))
             let_in = [
                 networks(item.prefix)[0]
-                for router in bgp.routers if family in router.families
-                for item in filters(readable(bgp), router, family) if networks(item.prefix)
+                for router in good.routers if family in router.families
+                for item in filters(good, router, family)
             ]  # fmt: skip
             if not any(overlap(network, other) and other.prefixlen <= network.prefixlen for other in let_in):
                 yield refuse(

@@ -64,17 +64,12 @@ def _judge_trust(host: Host, prefix: str, existing: t.Collection[str]) -> Findin
             f"the SHA-256 of its certificate, or {prefix}_ca_path",
             "read it at the router itself: openssl x509 -in … -noout -fingerprint -sha256",
         )
-    elif fingerprint and path:
-        yield refuse(
-            host.name, TRANSPORT, f"{prefix}_fingerprint", f"given beside {prefix}_ca_path", "one of the two",
-            "keep the authority where there is one, the fingerprint where the certificate is self-signed",
-        )
     elif fingerprint and not _SHA256.fullmatch(fingerprint):
         yield refuse(
             host.name, TRANSPORT, f"{prefix}_fingerprint", f"{fingerprint[:80]!r}",
             "64 hexadecimal digits, colons or not", "write the certificate's SHA-256 fingerprint",
         )
-    elif path and path not in existing:
+    if path and path not in existing:
         yield refuse(
             host.name, TRANSPORT, f"{prefix}_ca_path", repr(path), "a file on the controller", "correct the path"
         )
