@@ -212,7 +212,10 @@ def test_the_image_comes_from_the_machines_own_debian_sources() -> None:
         hostimage.debian_sources("Other|bookworm|main|http://other.test/\n")
 
 
-def test_waiting_for_a_host_says_what_is_missing(lab: Lab, fake_podman: Podman) -> None:
+def test_waiting_for_a_host_says_what_is_missing(
+    lab: Lab, fake_podman: Podman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshlab.host.Host.answers", lambda *_: True)
     fake_podman.answers["exec"] = "active\nactivating\n"
     with pytest.raises(LabError, match=r"tt-server1: after 0 s systemd says \['active', 'activating'\]"):
         lab.hosts["server1"].wait_booted(seconds=0)
