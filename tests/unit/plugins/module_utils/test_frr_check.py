@@ -61,7 +61,7 @@ def test_bgpd_and_its_false_alarm() -> None:
 
 
 def test_a_file_that_bgpd_could_not_read_was_not_checked() -> None:
-    said = "BGP: [VDWX6-W8CNF][EC 100663304] vty_read_config: can't open configuration file [/root/w.conf]"
+    said = "BGP: [VDWX6-W8CNF][EC 100663304] vty_read_config: can't open configuration file [/etc/frr/w.conf]"
     real, _false = frr_check.of_bgpd(said, TEXT)
     assert "nothing was checked" in real[0].why
 
