@@ -48,7 +48,8 @@ def plan(inventory: Inventory, seen: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "summary": summary(bgp),
         "sessions": {
             router.name: [
-                {"neighbor": session.node_address, "family": session.family} for session in sessions(bgp, router)
+                {"neighbor": session.node_address, "family": session.family, "asn": bgp.asn, "port": router.port}
+                for session in sessions(bgp, router)
             ]
             for router in bgp.routers
         },

@@ -40,7 +40,7 @@ summary:
   type: list
   elements: str
 sessions:
-  description: The sessions that there have to be, by router; of each the neighbour's address and the family.
+  description: The sessions that there have to be, by router; of each the neighbour's address, family and ASN, and the port.
   returned: something is wanted
   type: dict
 timeout:
