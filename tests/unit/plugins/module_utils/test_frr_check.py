@@ -30,7 +30,7 @@ def test_ours_is_consistent() -> None:
     ("old", "new", "told"),
     [
         ("route-map MW-HOME-IPV4-IN in", "route-map NONE in", "route-map NONE is used, but not defined"),
-        ("match ip address prefix-list MW-HOME-IPV4-ACCEPT", "match ip address prefix-list NO", "prefix-list NO is used"),
+        ("match ip address prefix-list MW-HOME-IPV4-ACCEPT", "match ip address prefix-list NO", "list NO is used"),
         (" neighbor MW-HOME-IPV6 peer-group\n", "", "peer-group MW-HOME-IPV6 is used, but not defined"),
         ("MW-HOME-IPV4-OUT out", "MW-HOME-IPV4-IN out", "route-map MW-HOME-IPV4-OUT is defined, but not used"),
     ],

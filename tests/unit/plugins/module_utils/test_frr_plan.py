@@ -78,7 +78,8 @@ def test_settings_of_the_whole_instance_are_ours_only_while_nobody_else_peers() 
 
 
 def test_a_node_that_was_set_up_by_hand_is_taken_over() -> None:
-    by_hand = EMPTY + "router bgp 64512\n neighbor 10.118.0.10 remote-as 65000\n neighbor 10.118.0.10 password x\nexit\n"
+    peer = " neighbor 10.118.0.10 remote-as 65000\n neighbor 10.118.0.10 password x\n"
+    by_hand = f"{EMPTY}router bgp 64512\n{peer}exit\n"
     plan = planned(by_hand)
     script = frr_commands.commands(plan.before, plan.after)
     assert " neighbor 10.118.0.10 password x\n" not in plan.after
