@@ -103,7 +103,7 @@ def wait_in(kube: Kube, name: str, timeout: float, say: Say, clock: Clock = CLOC
     """Until all announcers of the node are up again; then as long as it takes to tell of its routes."""
     found = _wait(
         kube, name, plans.ANNOUNCING, timeout, say, clock,
-        remedy="see the routers' side of the sessions that are not established",
+        remedy="see the routers' side of the sessions that are not established, and that cilium-operator runs",
     )  # fmt: skip
     end = clock.now() + _SETTLE
     while not all(peer.advertised for peer in found.peers) and clock.now() < end:
@@ -121,7 +121,9 @@ def _wait(kube: Kube, name: str, state: str, timeout: float, say: Say, clock: Cl
     def describe(seen: Look) -> str:
         nonlocal last
         down = [f"{peer.peer} ({peer.address}) {peer.state or 'not told'}" for peer in seen.peers if not peer.up]
-        text = ", ".join([*late(seen), *(down if state == plans.ANNOUNCING else [])])
+        if not seen.peers:
+            down = ["the operator has not made its CiliumBGPNodeConfig yet"]
+        text = ", ".join([*late(seen), *(down if state == plans.ANNOUNCING and late(seen) else [])])
         if text != last:
             say(f"{name}: {text}")
             last = text

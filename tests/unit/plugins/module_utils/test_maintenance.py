@@ -219,7 +219,9 @@ def test_out_and_back(metallb: bool) -> None:
     assert (plans.EXCLUDE_LABEL in kube.node["metadata"]["labels"]) is metallb
     assert take(kube, plans.UNCORDON) and take(kube, plans.ANNOUNCE)
     back = maintenance.wait_in(kube, "first", 10, said.append, Turned(kube))
-    assert back.present() == {"192.0.2.1": ["192.0.2.11"]} and said[-1] == "first: bgp returning"
+    assert back.present() == {"192.0.2.1": ["192.0.2.11"]} and said[-1] == (
+        "first: bgp returning, the operator has not made its CiliumBGPNodeConfig yet"
+    )
     assert repr(kube.node["metadata"]) == before and not kube.node["spec"]["unschedulable"]
 
 
