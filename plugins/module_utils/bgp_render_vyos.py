@@ -5,7 +5,8 @@
 * Timers stand at each neighbour: peer-groups have none (vyos-1x: interface-definitions/include/bgp). With listen ranges
   none are written. The lower hold time of both ends is what holds (RFC 4271, 4.2), and the cluster's is below FRR's
   default; the global timers would be those of other people's neighbours too.
-* The router helps nodes over their graceful restart. 1.3 cannot say so: there FRR's default is that.
+* Graceful restart is not written. FRR helps by default whoever asks for it, and it is the cluster that asks or does not;
+  a peer-group's own `graceful-restart restart-helper` is refused by bgpd (8.4: not valid at this moment).
 * Nothing goes out. Inwards `bgp_policy` decides. `maximum-prefix` has no restart on VyOS: a session that it ended comes
   back after `reset bgp`.
 """
@@ -155,8 +156,6 @@ def _session(bgp: Bgp, router: Router, family: str) -> set[Path]:
         found.add(("password", router.password))
     if router.multihop and not policy.is_ibgp(bgp, router):
         found.add(("ebgp-multihop", str(router.multihop)))
-    if router.version != OLD:
-        found.add(("graceful-restart", "restart-helper" if router.timers.restart else "disable"))
     return found
 
 

@@ -79,7 +79,6 @@ neighbor * address-family ipv6-unicast maximum-prefix =
 _BGP_NEW = """
 system-as =
 parameters ebgp-requires-policy
-peer-group * graceful-restart =
 """
 
 
