@@ -5,7 +5,7 @@
 * Timers stand at each neighbour: peer-groups have none (vyos-1x: interface-definitions/include/bgp). With listen ranges
   none are written. The lower hold time of both ends is what holds (RFC 4271, 4.2), and the cluster's is below FRR's
   default; the global timers would be those of other people's neighbours too.
-* Graceful restart is not written. FRR helps by default whoever asks for it, and it is the cluster that asks or does not;
+* Graceful restart is not written. FRR helps by default whoever asks for it, and the cluster is who asks or does not;
   a peer-group's own `graceful-restart restart-helper` is refused by bgpd (8.4: not valid at this moment).
 * Nothing goes out. Inwards `bgp_policy` decides. `maximum-prefix` has no restart on VyOS: a session that it ended comes
   back after `reset bgp`.
