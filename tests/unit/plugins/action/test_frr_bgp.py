@@ -17,7 +17,8 @@ WANTED = frr_plan.plan(FOREIGN, config(BGP, ROUTER), frr_plan.owner_of(BGP, ROUT
 # The kinds of scripts, by what only they have in them.
 KINDS = {
     "show running-config": "running", "vtysh -C": "vtysh -C", "-C -f": "bgpd -C", "vtysh -f": "apply",
-    "systemd-run": "arm", "mkdir -p": "put", "exit 7": "claim", "chown frr:frr": "write", "armed": "pending", "exit 3": "file",
+    "systemd-run": "arm", "mkdir -p": "put", "exit 7": "claim", "chown frr:frr": "write",
+    "armed": "pending", "exit 3": "file",
 }  # fmt: skip
 
 
