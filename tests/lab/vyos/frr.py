@@ -29,6 +29,7 @@ class Sink(t.Protocol):
 class Frr:
     def __init__(self, config: Path = CONFIG) -> None:
         self.config = config
+        self._whole = True  # whether FRR has all of what the file says
 
     def wait(self) -> None:
         """Until the daemons answer; they start beside this program."""
@@ -42,6 +43,9 @@ class Frr:
 
     def apply(self, text: str) -> None:
         """Only what differs reaches the daemons, so that sessions which it does not concern stay."""
+        if self._whole and self.config.exists() and self.config.read_text() == text:
+            return
+        self._whole = False
         fresh = self.config.with_suffix(".new")
         fresh.write_text(text)
         fresh.chmod(0o640)
@@ -56,6 +60,7 @@ class Frr:
         wrong = list(dict.fromkeys(line for line in refused if line != TWICE))
         if wrong or (done.returncode and not refused):
             raise FrrError("\n".join(wrong) or done.stderr.strip() or f"frr-reload.py ended with {done.returncode}")
+        self._whole = True
 
     def show(self, words: t.Sequence[str]) -> str:
         asked = subprocess.run(["vtysh", "-c", " ".join(["show", *words])], capture_output=True, text=True, timeout=60,

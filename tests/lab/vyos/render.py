@@ -244,10 +244,12 @@ def _peer(config: Config, at: Path, kind: str, peer: str) -> list[str]:
     where = (*at, kind, peer)
     lines = ["peer-group"] if kind == "peer-group" else []
     lines += _unnumbered(config, (*where, "interface"))
-    if config.value(*where, "remote-as"):
+    group = _group(config, where) if kind == "neighbor" else ""
+    # 1.3 wants the AS at an IPv6 member too; FRR does not, when the group has it.
+    if config.value(*where, "remote-as") and not config.value(*at, "peer-group", group, "remote-as"):
         lines.append(f"remote-as {config.value(*where, 'remote-as')}")
-    if kind == "neighbor" and _group(config, where):
-        lines.append(f"peer-group {_group(config, where)}")
+    if group:
+        lines.append(f"peer-group {group}")
     lines += [line for path, line in PEER_FLAGS.items() if config.exists((*where, *path.split()))]
     for path, line in PEER_VALUES.items():
         value = config.value(*where, *path.split())

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import typing as t
 from pathlib import Path
 
@@ -28,6 +29,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     env = dict(os.environ)
     env.setdefault("VYOS_HOSTNAME", socket.gethostname())
+    context = web.context(env["TLS_CERT"], env["TLS_KEY"])
+    server = web.Server(("::", int(env.get("VYOS_PORT", "443"))), None, context)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
     frr = Frr()
     frr.wait()
     device = Device(env.get("VYOS_VERSION", "1.5"), STATE, frr)
@@ -35,10 +40,9 @@ def main() -> int:
     BOOTED.touch()
     login(env)
     shell.serve(device)
-    context = web.context(env["TLS_CERT"], env["TLS_KEY"])
-    server = web.Server(("::", int(env.get("VYOS_PORT", "443"))), Api(device), context)
+    server.api = Api(device)
     print(f"VyOS stand-in {device.version} on port {server.server_port}", flush=True)
-    server.serve_forever()
+    serving.join()
     return 0
 
 

@@ -23,7 +23,7 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     address_family = socket.AF_INET6
 
-    def __init__(self, address: tuple[str, int], api: Api, context: ssl.SSLContext | None) -> None:
+    def __init__(self, address: tuple[str, int], api: Api | None, context: ssl.SSLContext | None) -> None:
         self.api, self.context = api, context
         super().__init__(address, Handler)
 
@@ -62,26 +62,23 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._page(413)
             return
-        body = self.rfile.read(size)
-        faults = self.server.api.device.faults
-        time.sleep(float(faults.get("slow") or 0))
-        down = faults.get("down")
+        body, api = self.rfile.read(size), self.server.api
+        if api is None:  # not yet
+            self._page(502)
+            return
+        time.sleep(float(api.device.faults.get("slow") or 0))
+        down = api.device.faults.get("down")
         if down:
             self._page(down if down in (502, 503, 504) else 502)
-        elif self.path not in ENDPOINTS or not self._enabled():
+        elif self.path not in ENDPOINTS or not _enabled(api):
             self._page(404)
         else:
-            answer = self.server.api.answer(self.path, self.headers.get("Content-Type", ""), body)
+            answer = api.answer(self.path, self.headers.get("Content-Type", ""), body)
             if answer.cut:
                 self.close_connection = True
                 self.connection.close()
             else:
                 self._send(answer.status, answer.text, "text/html; charset=utf-8")
-
-    def _enabled(self) -> bool:
-        """1.5 wants the REST part switched on by its own node."""
-        device = self.server.api.device
-        return device.version != "1.5" or device.active.exists(("service", "https", "api", "rest"))
 
     def _page(self, status: int) -> None:
         title = f"{status} {HTTPStatus(status).phrase}"
@@ -100,6 +97,11 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: t.Any) -> None:
         """The request line only, which holds no secret."""
         print(f"https {self.client_address[0]} {format % args}", flush=True)
+
+
+def _enabled(api: Api) -> bool:
+    """1.5 wants the REST part switched on by its own node."""
+    return api.device.version != "1.5" or api.device.active.exists(("service", "https", "api", "rest"))
 
 
 def context(certificate: str, key: str) -> ssl.SSLContext:

@@ -155,3 +155,12 @@ def test_a_neighbour_without_a_family_is_warned_of(make: Make) -> None:
 def test_what_frr_refuses_fails_the_commit(router: Router) -> None:
     router.frr.refuses = True
     assert "% Unknown command" in router.refused("set BGP neighbor 192.0.2.9 remote-as 65000")
+
+
+def test_13_has_the_group_of_ipv6_below_its_family(make: Make) -> None:
+    router = make("1.3")
+    router.done(*GROUP, "set BGP peer-group NODES address-family ipv6-unicast",
+                "set BGP neighbor 2001:db8::9 remote-as 65000",
+                "set BGP neighbor 2001:db8::9 address-family ipv6-unicast peer-group NODES")
+    assert "neighbor 2001:db8::9 peer-group NODES" in router.frr.lines
+    assert "neighbor 2001:db8::9 remote-as 65000" not in router.frr.lines  # FRR has it by the group
