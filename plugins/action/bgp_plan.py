@@ -7,8 +7,12 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_inventory import bgp_of, is_wanted
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import as_dict, sessions
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_inventory import (
+    bgp_of,
+    cilium_version,
+    is_wanted,
+)
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import Bgp, as_dict, sessions
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_summary import summary
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings import merged, refusals
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.judge_bgp import judge_bgp, unreachable_peers
@@ -31,7 +35,10 @@ class ActionModule(ActionBase):
         inventory = collect(task_vars or {}, self._templar, self._loader).inventory
         kubeconfig = kubeconfig_of(inventory)
         if not is_wanted(inventory):
-            return {**result, "changed": False, "wanted": False, "kubeconfig": kubeconfig, "summary": []}
+            # Nothing of ours is to stay: what the inventory named once goes by this.
+            empty = as_dict(Bgp(inventory.text("k3s_cluster_name"), 0, cilium_version=cilium_version(inventory)))
+            found = {"wanted": False, "kubeconfig": kubeconfig, "summary": [], "description": empty}
+            return {**result, "changed": False, **found}
         told = plan(inventory, matched(inventory, live_nodes(kubeconfig)))
         return {**result, "changed": False, "wanted": True, "kubeconfig": kubeconfig, **told}
 

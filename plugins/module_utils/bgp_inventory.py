@@ -68,6 +68,10 @@ _SECRETS_NAMESPACE = "bgpControlPlane.secretsNamespace.name"
 Seen = t.Mapping[str, NodeSeen]  # by the hosts' names in the inventory
 
 
+def cilium_version(inv: Inventory) -> str:
+    return inv.text("cilium_version").lstrip("v") or Bgp("", 0).cilium_version
+
+
 def is_wanted(inv: Inventory) -> bool:
     """Whether anything of this is asked for at all."""
     return bool(inv.routers or _items(inv.get("bgp_pools")) or _items(inv.get("bgp_l2_policies")))
@@ -90,7 +94,7 @@ def bgp_of(inv: Inventory, seen: Seen | None = None) -> Bgp:
         service_cidrs=tuple(str(network) for network in networks(inv.get("k3s_service_cidr"))),
         external_ips=canonical(inv.get("bgp_external_ips")),
         node_mask=_masks(inv),
-        cilium_version=inv.text("cilium_version").lstrip("v") or Bgp("", 0).cilium_version,
+        cilium_version=cilium_version(inv),
         secrets_namespace=str(dig(inv.mapping("cilium_values"), _SECRETS_NAMESPACE) or Bgp("", 0).secrets_namespace),
     )
     return with_router_ids(bgp)

@@ -31,8 +31,9 @@ wanted:
   returned: success
   type: bool
 description:
-  description: BGP, as M(meshwright.k3s_cilium.cilium_bgp) and the modules of routers take it.
-  returned: something is wanted
+  description: BGP, as M(meshwright.k3s_cilium.cilium_bgp) and the modules of routers take it. It is
+    empty where nothing is wanted, so that what was there before goes.
+  returned: success
   type: dict
 summary:
   description: For people, the sessions, pools and filters, one line each. It has no passwords in it.
