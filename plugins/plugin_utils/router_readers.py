@@ -55,7 +55,7 @@ def script(addresses: t.Iterable[str]) -> str:
         lines += [
             f"echo; echo '{_MARK}{family}'",
             f"r=$({_TABLE.format(family=family)}) && case $r in *Unknown*) {_PLAIN_TABLE.format(family=family)};; "
-            '*) echo "$r";; esac',
+            "*) printf '%s\\n' \"$r\";; esac",  # echo would make line ends of the JSON's own \\n
         ]
     lines += [f"echo; echo '{_MARK}netstat'", "cat /proc/net/netstat"]
     lines += [f"echo; echo '{_MARK}tcp'", "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from frr_cases import FOREIGN, sample
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import frr_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_render_frr import config
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import router_readers
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.frr_router import FrrRouter
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.raw_host import Said
 
@@ -117,3 +120,12 @@ def test_restored() -> None:
         device.router().restored({"text": ""})
     plan = frr_plan.plan(WANTED, "", frr_plan.owner_of(BGP, ROUTER))
     assert plan.after == FOREIGN
+
+
+def test_json_comes_through_the_shell_as_it_is() -> None:
+    """sh's echo would make a line end of the two characters that FRR writes into a date."""
+    said = r'{"routes":{"192.0.2.7/32":[{"lastUpdate":"Sat\n","bestpath":{"overall":true},"nexthops":[{"ip":"a"}]}]}}'
+    script = f"vtysh() {{ printf '%s' '{said}'; }}\n{router_readers.script(())}"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    view = router_readers.view_of(router_readers.sections(done.stdout))
+    assert [route.next_hops for route in view.routes] == [("a",), ("a",)]
