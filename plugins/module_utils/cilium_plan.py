@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import versions
@@ -15,6 +15,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_relea
     deployed,
     settled,
 )
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spellings import dig
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
     CiliumOptions,
     Cluster,
@@ -155,13 +156,26 @@ def plan(wish: Wish, seen: Observed) -> Plan:
     stage = stage_of(wish, seen)
     nodes = seen.nodes if seen.there else wish.nodes
     cluster = Cluster(max(1, nodes), wish.cidrs, seen.service_monitors)
-    rendered = cilium_values(wish.options, stage, cluster, wish.free)
+    rendered = cilium_values(_kept_on(wish.options, seen.release), stage, cluster, wish.free)
     _step(wish, seen)
     action, why = _action(wish, seen.release, rendered)
     gateway = _gateway(wish, seen) if wish.options.gateway_api else None
     forget = seen.release is not None and seen.release.status not in (*_GOOD, "superseded", "uninstalled")
     rollback = _rollback(wish, seen.deployed, rendered) if forget else 0
     return Plan(stage, action, why, rendered, gateway, forget, rollback, rendered.notes)
+
+
+def _kept_on(options: CiliumOptions, release: Release | None) -> CiliumOptions:
+    """What announces addresses is not switched off on the way: its successor works only after Cilium was here.
+
+    Nor is it later, which would restart all agents for nothing. The free values do it for who wants it.
+    """
+    have = {} if release is None else dict(release.values)
+    return replace(
+        options,
+        bgp=options.bgp or dig(have, "bgpControlPlane.enabled") is True,
+        l2_announcements=options.l2_announcements or dig(have, "l2announcements.enabled") is True,
+    )
 
 
 def stage_of(wish: Wish, seen: Observed) -> int:

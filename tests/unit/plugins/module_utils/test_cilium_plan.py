@@ -56,6 +56,16 @@ def test_other_values() -> None:
     assert (found.action, found.why) == ("upgrade", "other values")
 
 
+@pytest.mark.parametrize("feature", ["bgpControlPlane", "l2announcements"])
+def test_what_announces_is_switched_off_by_the_free_values_only(feature: str) -> None:
+    """A move from one to the other: what announced until now does so until its successor is seen to work."""
+    have = release(2)
+    have.values[feature] = {"enabled": True}
+    assert made(release=have).action == "none"
+    off = made(dataclasses.replace(WISH, free={feature: {"enabled": False}}), release=have)
+    assert (off.action, off.rendered.values[feature]) == ("upgrade", {"enabled": False})
+
+
 def test_a_node_that_came_changes_the_operators() -> None:
     single = cilium_values(OPTIONS, 1, Cluster(1)).values
     assert made(release=release(values=single)).action == "upgrade"
