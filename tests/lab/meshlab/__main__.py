@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -95,7 +96,9 @@ def _cluster(_options: argparse.Namespace) -> int:
 
 def _inventory(_options: argparse.Namespace) -> int:
     path = Paths(prefix_from_environment()).inventory
-    print(path.read_text() if path.exists() else json.dumps(inventory.empty(), indent=2))
+    known = json.loads(path.read_text()) if path.exists() else inventory.empty()
+    left_out = os.environ.get("MESHLAB_WITHOUT", "").split(",")
+    print(json.dumps(inventory.without(known, left_out), indent=2))
     return 0
 
 

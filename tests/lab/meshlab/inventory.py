@@ -37,6 +37,18 @@ def build(paths: Paths, shape: Topology, hosts: Iterable[Host], release: Release
     return _with_groups(members, hostvars, variables)
 
 
+def without(known: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The inventory as it is after somebody took these hosts out of it."""
+    gone = set(names)
+    found = {key: dict(value) for key, value in known.items()}
+    for group in found.values():
+        if "hosts" in group:
+            group["hosts"] = [name for name in group["hosts"] if name not in gone]
+    hostvars = found["_meta"]["hostvars"]
+    found["_meta"]["hostvars"] = {name: value for name, value in hostvars.items() if name not in gone}
+    return found
+
+
 def _hostvars(paths: Paths, host: Host, version: str, secret: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {"ansible_host": host.ip}
     if host.ip6 is not None:

@@ -7,13 +7,15 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 _RECAP = re.compile(r"^(\S+)\s+: (ok=\d+.*)$", re.MULTILINE)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_TASK = re.compile(r"^TASK \[(?:.* : )?(.*?)\]")
+Lines = list[tuple[float, str]]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Run:
     returncode: int
     output: str
     seconds: float
+    tasks: tuple[tuple[str, float], ...] = ()  # in their order, each with the seconds until the next one began
 
     @property
     def recap(self) -> dict[str, Recap]:
@@ -66,10 +69,14 @@ def run_playbook(
     *args: str,
     env: Mapping[str, str] | None = None,
     kill_at: str | None = None,
+    at: Mapping[str, Callable[[], object]] | None = None,
     timeout: float = 900,
     cwd: Path = ROOT,
 ) -> Run:
-    """Run a playbook; with kill_at, kill the whole controller with SIGKILL once a line of its output matches."""
+    """Run a playbook; with kill_at, kill the whole controller with SIGKILL once a line of its output matches.
+
+    `at` has what else is to be done, once each, at the first line that matches. The playbook does not wait for it.
+    """
     command: Sequence[str] = ("ansible-playbook", "-i", str(inventory), playbook, *args)
     started = time.monotonic()
     process = subprocess.Popen(
@@ -82,20 +89,32 @@ def run_playbook(
         text=True,
         start_new_session=True,
     )
-    lines = _follow(process, re.compile(kill_at) if kill_at else None, started + timeout)
-    return Run(process.wait(), _ANSI.sub("", "".join(lines)), time.monotonic() - started)
+    lines = _follow(process, re.compile(kill_at) if kill_at else None, dict(at or {}), started + timeout)
+    text = _ANSI.sub("", "".join(line for _when, line in lines))
+    return Run(process.wait(), text, time.monotonic() - started, _tasks(lines, time.monotonic()))
 
 
-def _follow(process: subprocess.Popen[str], kill_at: re.Pattern[str] | None, deadline: float) -> list[str]:
-    lines: list[str] = []
+def _tasks(lines: Lines, end: float) -> tuple[tuple[str, float], ...]:
+    begun = [(when, match[1]) for when, line in lines if (match := _TASK.match(line))]
+    ends = [when for when, _name in begun[1:]] + [end]
+    return tuple((name, after - when) for (when, name), after in zip(begun, ends, strict=True))
+
+
+def _follow(
+    process: subprocess.Popen[str], kill_at: re.Pattern[str] | None, at: dict[str, Callable[[], object]],
+    deadline: float,
+) -> Lines:  # fmt: skip
+    lines: Lines = []
     assert process.stdout is not None
     for line in process.stdout:
-        lines.append(line)
+        lines.append((time.monotonic(), line))
+        for pattern in [pattern for pattern in at if re.search(pattern, line)]:
+            at.pop(pattern)()
         late = time.monotonic() > deadline
         if late or (kill_at and kill_at.search(line)):
             # The session's own group: nothing but this controller and its workers.
             os.killpg(process.pid, signal.SIGKILL)
             if late:
-                lines.append("\nkilled by the test: the time-out is over\n")
+                lines.append((time.monotonic(), "\nkilled by the test: the time-out is over\n"))
             break
     return lines

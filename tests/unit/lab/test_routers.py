@@ -179,3 +179,10 @@ def test_a_stand_in_is_mounted_where_there_is_one(tmp_path: Path, monkeypatch: p
     assert f"{tmp_path}/unifi:/usr/local/lib/meshlab/unifi:ro" in options
     host: Host = made.hosts["client"]
     assert host.standin is None
+
+
+def test_an_inventory_without_some_hosts() -> None:
+    left = inventory.without(build(lab("routers")), ["vyos2", "frr1", ""])
+    assert (left["vyos"], left["frr"]) == ({"hosts": ["vyos1"]}, {"hosts": []})
+    assert set(left["_meta"]["hostvars"]) == {"udm", "vyos1", "client"}
+    assert left["routers"] == {"children": ["unifi", "vyos", "frr"]}

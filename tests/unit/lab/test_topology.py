@@ -18,6 +18,8 @@ from meshlab.errors import LabError
         ("routers", ["udm", "vyos1", "vyos2", "frr1", "client"]),
         ("bgp_v6", ["files", "server1", "agent1", "agent2", "vyos1", "vyos2", "client"]),
         ("bgp_dual", ["files", "server1", "agent1", "vyos1", "udm", "client"]),
+        ("bgp_faults", ["files", "server1", "agent1", "udm", "vyos1", "frr1", "client"]),
+        ("l2", ["files", "server1", "agent1", "udm", "client"]),
     ],
 )
 def test_the_committed_topologies(name: str, hosts: list[str]) -> None:
@@ -27,7 +29,7 @@ def test_the_committed_topologies(name: str, hosts: list[str]) -> None:
 
 
 def test_an_unknown_topology_names_the_known_ones() -> None:
-    with pytest.raises(LabError, match="there are: bgp_dual, bgp_v6, default, dual, k3s, routers, small"):
+    with pytest.raises(LabError, match="there are: bgp_dual, bgp_faults, bgp_v6, default, dual, k3s, l2, "):
         topology.load("huge")
 
 
