@@ -14,7 +14,7 @@ CHECK = f"""\
 check() {{ /usr/lib/frr/bgpd -C -f $1 > ${{1%.text}}.bgpd 2>&1; }}
 export -f check
 vtysh -C -f {IN_BOX}/all.text > {IN_BOX}/all.vtysh 2>&1; echo $? > {IN_BOX}/all.rc
-ls {IN_BOX}/bgpd-*.text | xargs -P 4 -I{{}} bash -c 'check {{}}'
+ls {IN_BOX}/bgpd-*.text | xargs -P 8 -I{{}} bash -c 'check {{}}'
 """
 
 
