@@ -17,6 +17,7 @@ class Cluster:
     def __init__(self, kubeconfig: Path) -> None:
         api = config.new_client_from_config(str(kubeconfig))
         self.core, self.apps = client.CoreV1Api(api), client.AppsV1Api(api)
+        self.coordination = client.CoordinationV1Api(api)
 
     def nodes(self) -> dict[str, Any]:
         return {node.metadata.name: node for node in self.core.list_node().items}
@@ -28,6 +29,11 @@ class Cluster:
         """Cilium's pod on each node."""
         pods = self.core.list_namespaced_pod("kube-system", label_selector="k8s-app=cilium").items
         return {pod.spec.node_name: pod for pod in pods}
+
+    def leases(self, namespace: str) -> dict[str, str]:
+        """Each lease's holder."""
+        found = self.coordination.list_namespaced_lease(namespace).items
+        return {lease.metadata.name: lease.spec.holder_identity for lease in found if lease.spec.holder_identity}
 
     def agent_status(self, node: str) -> dict[str, Any]:
         """What the agent on a node says of itself."""

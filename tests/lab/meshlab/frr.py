@@ -74,6 +74,11 @@ def wait_established(host: Host, family: str, wanted: set[str], seconds: float =
     return time.monotonic() - begin
 
 
+def configuration(host: Host) -> str:
+    """What runs, in an order that does not tell how it came about."""
+    return "\n".join(sorted(host.run(["vtysh", "-c", "show running-config"]).stdout.splitlines()))
+
+
 def kernel_counter(host: Host, name: str) -> int:
     """A counter of the kernel's own network statistics, by nstat's name."""
     shown = json.loads(host.run(["nstat", "-asz", "--json", name]).stdout)
