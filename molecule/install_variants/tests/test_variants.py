@@ -148,7 +148,7 @@ def test_labels_and_taints_are_on_the_nodes(cluster: Cluster) -> None:
 @pytest.fixture(scope="module")
 def gateway(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
     """There is no Envoy: its DaemonSet is for nodes that do not exist, so gateways are configured and carry nothing."""
-    values = yaml.safe_load((INVENTORY / "group_vars/k3s_cluster.yml").read_text())["cilium_values"]
+    values = yaml.safe_load((INVENTORY / "group_vars/k3s_cluster.yml").read_text())["meshlab_cilium_values"]
     values |= {"l7Proxy": True, "envoy": {"enabled": True, "nodeSelector": {"lab.test/envoy": "nowhere"}}}
     asked = {
         "cilium_gateway_api": True,
