@@ -64,6 +64,7 @@ DOWN = (Step("down", "the lab's hosts and network", ("molecule", "destroy", "-s"
 CLEAN = (Step("clean", "no lab of an earlier run is left", (*MESHLAB, "down")),)
 K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", pytest("tests/k3s"), ("artifacts",))
 K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "not full"), ("artifacts",))
+FRR = Step("frr", "hundreds of routers' configurations against FRR itself", pytest("tests/frr"), ("artifacts",))
 FAULTS = Step(
     "faults",
     "lost and wiped servers, killed runs, refusals, bad inventories, secrets in the output",
@@ -110,7 +111,7 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
         "molecule": (*shared, *own),
         "k3s": (ARTIFACTS, K3S),
         "test": (*CHECK, *SANITY, *CLEAN, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
-        "test-full": (*CHECK, *SANITY, *CLEAN, *fresh, K3S, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
+        "test-full": (*CHECK, *SANITY, *CLEAN, *fresh, K3S, FRR, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
         "bench": BENCH,
     }
     return targets[target]
