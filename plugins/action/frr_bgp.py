@@ -14,7 +14,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect impo
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.frr_router import FrrRouter
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.raw_host import RawHost
 
-STATES = ("present", "absent", "rendered", "confirmed", "restored")
+STATES = ("present", "absent", "rendered", "checked", "confirmed", "restored")
 
 
 class ActionModule(ActionBase):

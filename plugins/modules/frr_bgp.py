@@ -37,9 +37,10 @@ options:
     description:
       - V(present) brings the router to what is described; V(confirmed) makes that last.
       - V(absent) takes ours away, V(restored) puts RV(former) of an earlier run back; both at once, without a timer.
-      - V(rendered) only answers with the text.
+      - V(rendered) only answers with the text. V(checked) has the router's FRR judge it, for a router that gets it by
+        other means, as a UniFi gateway does; it changes nothing.
     type: str
-    choices: [present, absent, rendered, confirmed, restored]
+    choices: [present, absent, rendered, checked, confirmed, restored]
     default: present
   former:
     description: For V(restored), RV(former) of the run that is to be undone.

@@ -52,7 +52,7 @@ class FrrRouter:
         now, file = self._plan(seen.running, self._text), self._plan(seen.file, self._text)
         former = seen.pending.former if seen.pending else now.former
         if now.changed or file.changed:
-            self._check_on_device(file)
+            self._check_on_device(file.after, file.wanted)
         waits = bool(self._seconds) and (now.changed or seen.pending is not None)
         if not self._check:
             self._claim(seen.pending)
@@ -76,6 +76,12 @@ class FrrRouter:
             self._claim(seen.pending)
             self._write(file)
         return self._result(file.changed or seen.pending is not None, now, file, now.former, pending=False)
+
+    def checked(self) -> Result:
+        """What others will send to a router with FRR underneath, judged by that FRR. Changes nothing."""
+        frr_check.refuse(self._text)
+        self._check_on_device(self._text, self._text)
+        return {"changed": False, "diff": [], "former": {}, "pending": False, "warnings": self.warnings}
 
     def absent(self) -> Result:
         return self._at_once("")
@@ -129,11 +135,11 @@ class FrrRouter:
     def _plan(self, have: str, want: str) -> frr_plan.Plan:
         return frr_plan.plan(have, want, self._owner)
 
-    def _check_on_device(self, file: frr_plan.Plan) -> None:
+    def _check_on_device(self, whole: str, own: str) -> None:
         """The whole file by vtysh, where only complaints of our lines stop us; ours alone by bgpd."""
-        said = self._shell.run(frr_scripts.check_vtysh(file.after), file.after)
-        ours = {line.strip() for line in masked(file.wanted).splitlines()}
-        told = frr_check.of_vtysh(said.code, said.out + said.err, file.after)
+        said = self._shell.run(frr_scripts.check_vtysh(whole), whole)
+        ours = {line.strip() for line in masked(own).splitlines()}
+        told = frr_check.of_vtysh(said.code, said.out + said.err, whole)
         frr_check.raised([item for item in told if not item.line or item.text in ours], "vtysh -C")
         self.warnings += [f"{self._path}, not ours: {frr_check.sentence(item)}" for item in told if item.line]
         said = self._shell.run(frr_scripts.check_bgpd(self._text), self._text)

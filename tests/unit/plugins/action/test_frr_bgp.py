@@ -70,6 +70,15 @@ def test_check_mode_checks_and_changes_nothing() -> None:
     assert device.said == ["running", "file", "pending", "vtysh -C", "bgpd -C"]
 
 
+def test_checked_only_asks_frr() -> None:
+    device = Device()
+    assert not device.router().checked()["changed"]
+    assert device.said == ["vtysh -C", "bgpd -C"]
+    device.answers["vtysh -C"] = Said(2, "line 3: % Unknown command[4]: router bgp 64512", "")
+    with pytest.raises(MeshwrightError, match="vtysh -C"):
+        device.router().checked()
+
+
 def test_without_a_timer_it_lasts_at_once() -> None:
     device = Device()
     assert not device.router(seconds=0).present()["pending"]
