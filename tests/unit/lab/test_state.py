@@ -46,7 +46,7 @@ def test_subnets_of_other_labs_leave_out_the_own() -> None:
     assert state.subnets_of_other_labs("aa") == {"10.117.2.0/24"}
 
 
-@pytest.mark.parametrize("prefix", ["A", "1a", "a-b", "a" * 13, "../x"])
+@pytest.mark.parametrize("prefix", ["A", "1a", "a-b", "a" * 13, "../x", "f4"])
 def test_a_prefix_that_names_no_container_is_refused(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     monkeypatch.setenv("MESHLAB_PREFIX", prefix)
     with pytest.raises(LabError, match="MESHLAB_PREFIX"):
