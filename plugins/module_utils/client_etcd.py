@@ -2,11 +2,12 @@
 """The etcd member of this server, by its JSON gateway and its metrics. Runs on the servers, stdlib only.
 
 k3s: pkg/etcd/etcd.go. Since v1.28 HTTP has a port of its own (2382), before it was the clients' one (2379); metrics and
-health are on 2381, without TLS, for the host itself only.
+health are on 2381, without TLS, for the host itself only. On IPv6-first hosts that is ::1 instead of 127.0.0.1.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import ssl
@@ -18,8 +19,9 @@ from pathlib import Path
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 
 TLS = "/var/lib/rancher/k3s/server/tls/etcd"
+HOSTS = ("127.0.0.1", "[::1]")
 PORTS = (2382, 2379)
-METRICS = "http://127.0.0.1:2381"
+METRICS = 2381
 TIMEOUT = 5.0
 
 Answer = dict[str, t.Any]
@@ -30,7 +32,7 @@ _ACTIVE = re.compile(r'^etcd_network_active_peers\{Local="[0-9a-f]+",Remote="([0
 class Etcd:
     """One member, as the host that it runs on sees it."""
 
-    def __init__(self, tls: str = TLS, ports: t.Sequence[int] = PORTS, metrics: str = METRICS) -> None:
+    def __init__(self, tls: str = TLS, ports: t.Sequence[int] = PORTS, metrics: int = METRICS) -> None:
         self._tls, self._ports, self._metrics = Path(tls), tuple(ports), metrics
 
     def members(self) -> Answer:
@@ -45,28 +47,32 @@ class Etcd:
 
     def healthy(self) -> bool | None:
         """Whether the member can commit, or None when it cannot be asked."""
-        try:
-            with urllib.request.urlopen(f"{self._metrics}/health", timeout=TIMEOUT) as answer:
-                return _says_healthy(answer.read())
-        except urllib.error.HTTPError as error:
-            return _says_healthy(error.read())
-        except OSError:
-            return None
+        said = self._tell("/health")
+        return None if said is None else _says_healthy(said)
 
     def active_peers(self) -> dict[int, bool] | None:
         """Whether each peer's stream to this member is open, or None when that cannot be asked."""
-        try:
-            with urllib.request.urlopen(f"{self._metrics}/metrics", timeout=TIMEOUT) as answer:
-                return read_active_peers(answer.read().decode("utf-8", "replace"))
-        except OSError:
-            return None
+        said = self._tell("/metrics")
+        return None if said is None else read_active_peers(said.decode("utf-8", "replace"))
+
+    def _tell(self, path: str) -> bytes | None:
+        """What stands at the port of the metrics, with a good answer or a bad one; None where there is nobody."""
+        for host in HOSTS:
+            try:
+                with urllib.request.urlopen(f"http://{host}:{self._metrics}{path}", timeout=TIMEOUT) as answer:
+                    return bytes(answer.read())
+            except urllib.error.HTTPError as error:
+                return bytes(error.read())
+            except OSError:
+                continue
+        return None
 
     def _post(self, path: str, body: Answer) -> Answer:
         context = self._context()
         said = ""
-        for port in self._ports:
+        for port, host in itertools.product(self._ports, HOSTS):
             request = urllib.request.Request(
-                f"https://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+                f"https://{host}:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
             )
             try:
                 with urllib.request.urlopen(request, timeout=TIMEOUT, context=context) as answer:
@@ -80,7 +86,7 @@ class Etcd:
             except (OSError, ValueError) as error:
                 said = said or f"{getattr(error, 'reason', error)} on port {port}"
         raise Unreachable(
-            "etcd on this server", seen=f"not answering ({said})", wanted="its JSON gateway on 127.0.0.1",
+            "etcd on this server", seen=f"not answering ({said})", wanted="its JSON gateway on the loopback address",
             remedy="see that k3s is up on the server",
         )
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -132,3 +136,31 @@ def test_metrics() -> None:
 def test_a_server_without_etcd(tmp_path: Any) -> None:
     with pytest.raises(Unreachable, match="without readable certificates"):
         Etcd(str(tmp_path)).members()
+
+
+class Told(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(503 if self.path == "/health" else 200)
+        self.end_headers()
+        self.wfile.write(b'{"health":"false"}' if self.path == "/health" else METRICS.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def metrics_port(request: pytest.FixtureRequest) -> Iterator[int]:
+    class Server(http.server.HTTPServer):
+        address_family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
+
+    with Server((request.param, 0), Told) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield int(server.server_address[1])
+        server.shutdown()
+
+
+def test_metrics_are_found_on_either_loopback_address(metrics_port: int) -> None:
+    """k3s takes ::1 where IPv6 comes first."""
+    etcd = Etcd(metrics=metrics_port)
+    assert etcd.active_peers() == {0xB2: True, 0xC3: False}
+    assert etcd.healthy() is False
