@@ -39,6 +39,8 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 # A start that meets one of these is repeated by systemd and may yet succeed.
 _PASSING = (r"address already in use",)
+# containerd's complaints at every start, before there is a CNI and without the snapshotters that nobody asked for.
+_USUAL = re.compile(r"failed to load plugin|could not use snapshotter|failed to load cni during init")
 _LEVEL = re.compile(r'level=(error|fatal|warning)|^[EF]\d{4} |\b(error|fatal|FATA|ERRO)\b', re.IGNORECASE)
 _SECRETS = (
     re.compile(r"K10[0-9a-f]{64}::\S+"),
@@ -74,5 +76,5 @@ def diagnose(lines: t.Sequence[str], secrets: t.Sequence[str] = ()) -> Diagnosis
 
 def last_words(lines: t.Sequence[str], secrets: t.Sequence[str] = (), count: int = 3) -> str:
     """Its last complaints, or its last lines when it complains of nothing."""
-    complaints = [line for line in lines if _LEVEL.search(line)] or list(lines)
+    complaints = [line for line in lines if _LEVEL.search(line) and not _USUAL.search(line)] or list(lines)
     return " | ".join(masked(message(line), secrets)[:200] for line in complaints[-count:]) or "nothing"

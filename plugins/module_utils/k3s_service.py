@@ -79,8 +79,10 @@ class Start:
         said = diagnosis.seen if diagnosis else k3s_journal.last_words(
             self.journal(self.name, self.cursor), self.secrets
         )
+        look = f"see `journalctl -u {self.name}` on the host"
+        if seen["ActiveState"] == "activating":
+            look += "; if it only needs longer (it imports the archives of images first), raise k3s_start_timeout"
         return TimedOut(
             f"the service {self.name}", seen=f"{seen['ActiveState']} ({seen['SubState']}); {said}",
-            wanted=f"active within {self.timeout:.0f} s",
-            remedy=diagnosis.remedy if diagnosis else f"see `journalctl -u {self.name}` on the host",
+            wanted=f"active within {self.timeout:.0f} s", remedy=diagnosis.remedy if diagnosis else look,
         )  # fmt: skip

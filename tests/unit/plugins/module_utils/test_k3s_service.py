@@ -90,6 +90,19 @@ def test_too_late_tells_the_last_words() -> None:
     assert "something odd" in str(caught.value) and "journalctl -u k3s" in str(caught.value)
 
 
+def test_a_start_that_only_takes_long_is_told_as_such() -> None:
+    """An agent that imports its images says nothing but containerd's usual complaints."""
+    usual = [
+        'level=warning msg="failed to load plugin io.containerd.snapshotter.v1.devmapper" error="not configured"',
+        'level=error msg="failed to load cni during init, please check CRI plugin status"',
+        'level=info msg="containerd is now running"',
+    ]
+    with pytest.raises(TimedOut) as caught:
+        start(STARTING, said=usual, timeout=20).wait()
+    assert "raise k3s_start_timeout" in str(caught.value) and "containerd is now running" in str(caught.value)
+    assert k3s_journal.last_words([*usual, 'level=error msg="something odd"']) == "something odd"
+
+
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
