@@ -120,7 +120,7 @@ class Holder:
             if verdict != WAIT and self._write(seen, verdict):
                 return verdict
             if verdict == WAIT and not told and self._say is not None:
-                self._say(f"{seen.holder} holds the Lease; it is dead if it does not renew within {seen.duration:.0f} s")
+                self._say(f"{seen.holder} holds the Lease; it is dead unless it renews within {seen.duration:.0f} s")
                 told = True
             self._clock.sleep(_LOOK)
             seen = self.look()
