@@ -1,0 +1,206 @@
+"""What is particular to a cluster without IPv4 behind two VyOS routers that others use too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kubernetes import client
+from meshlab import fingerprint, frr
+from meshlab.cluster import Cluster
+from meshlab.host import Host
+from meshlab.inventory import SERVICE_CIDRS
+from meshlab.lab import Lab
+from meshlab.network import IPV6
+from meshlab.playbook import Run
+from meshlab.workload import Workload
+
+testinfra_hosts = ["local://"]
+Play = Callable[..., Run]
+BGP = "playbooks/bgp.yml"
+# vyos2 by its command line; all else stays as the lab's inventory says.
+COMMAND_LINE = ("-i", str(Path(__file__).parent.parent / "command_line.yml"))
+
+
+@pytest.fixture(scope="module")
+def web(cluster: Cluster) -> Iterator[Workload]:
+    with Workload(cluster, "verify-ipv6").on_every_node() as workload:
+        yield workload
+
+
+@pytest.fixture(autouse=True)
+def session_with_the_client(lab: Lab) -> Iterator[None]:
+    """It is somebody else's: configured by nobody of us, and up before, during and after every run."""
+
+    def seen() -> list[tuple[str, int]]:
+        peers = [frr.peers(router, "ipv6")[lab.hosts["client"].ip] for router in lab.routers.values()]
+        return [(peer["state"], peer["connectionsDropped"]) for peer in peers]
+
+    before = seen()
+    assert [state for state, _dropped in before] == ["Established"] * 2
+    yield
+    assert seen() == before
+
+
+# -- no IPv4
+
+
+def test_no_host_has_an_ipv4_address(lab: Lab) -> None:
+    for host in lab.hosts.values():
+        shown = json.loads(host.run(["ip", "-j", "-4", "address"]).stdout)
+        found = [address["local"] for link in shown for address in link.get("addr_info", ()) if link["ifname"] != "lo"]
+        assert found == [], host.hostname
+
+
+def test_nothing_in_the_cluster_has_an_ipv4_address(cluster: Cluster, web: Workload) -> None:
+    web.addresses()
+    pods = cluster.core.list_pod_for_all_namespaces().items
+    services = cluster.core.list_service_for_all_namespaces().items
+    addresses = [entry.ip for pod in pods for entry in pod.status.pod_i_ps or ()]
+    addresses += [address for service in services for address in service.spec.cluster_i_ps]
+    addresses += [entry.ip for service in services for entry in service.status.load_balancer.ingress or ()]
+    for node in cluster.nodes().values():
+        addresses += [entry.address for entry in node.status.addresses if entry.type == "InternalIP"]
+        addresses += node.spec.pod_cidrs
+    assert addresses and [address for address in addresses if ":" not in address] == []
+
+
+def test_the_agents_serve_ipv6_alone_without_kube_proxy(cluster: Cluster) -> None:
+    for node in cluster.nodes():
+        status = cluster.agent_status(node)
+        assert status["cilium"]["state"] == "Ok"
+        assert status["kube-proxy-replacement"]["mode"] == "True"
+        assert status["ipam"]["ipv6"] and not status["ipam"].get("ipv4"), node
+
+
+# -- what the routers are told
+
+
+def told(router: Host, prefix: str) -> dict[str, object]:
+    path = frr.path_of(router, "ipv6", prefix)
+    return {
+        "communities": path.get("community", {}).get("string"),
+        "large": path.get("largeCommunity", {}).get("string"),
+        "preference": path.get("locPrf"),
+    }
+
+
+def test_routes_have_their_communities_and_preference_on_both_routers(
+    lab: Lab, members: dict[str, Host], cluster: Cluster, web: Workload
+) -> None:
+    """Local preference does not cross an eBGP session: the router has set it."""
+    every = {host.ip for host in members.values()}
+    wanted: dict[str, tuple[set[str], dict[str, object]]] = {}
+    for address in web.addresses():
+        known = {"communities": "65000:100", "large": "65000:100:1", "preference": None}
+        wanted[f"{address}/128"] = every, known
+    for address in web.cluster_addresses():
+        wanted[f"{address}/128"] = every, {"communities": "65000:43", "large": None, "preference": 120}
+    for name, node in cluster.nodes().items():
+        known = {"communities": "65000:99", "large": None, "preference": 99}
+        wanted[node.spec.pod_cidrs[0]] = {members[name].ip}, known
+    for router in lab.routers.values():
+        for prefix, (hops, known) in wanted.items():
+            frr.wait_next_hops(router, prefix, hops)
+            assert told(router, prefix) == known, (router.hostname, prefix)
+
+
+def test_the_pods_networks_are_routes_of_their_nodes(lab: Lab, cluster: Cluster) -> None:
+    """Node-sized, and all of them; no router has the whole of the pods' network."""
+    wanted = {node.spec.pod_cidrs[0] for node in cluster.nodes().values()}
+    assert {prefix.rpartition("/")[2] for prefix in wanted} == {"64"}
+    for router in lab.routers.values():
+        assert {prefix for prefix in frr.routes(router, "ipv6") if not prefix.endswith("/128")} == wanted
+
+
+def test_the_client_goes_by_both_routers(lab: Lab, web: Workload) -> None:
+    """It learns the way from each of them, and uses both."""
+    client_host = lab.hosts["client"]
+    outside = {router.ports[1].addresses[0] for router in lab.routers.values()}
+    for address in web.addresses() + web.cluster_addresses():
+        frr.wait_next_hops(client_host, f"{address}/128", outside)
+        assert len(frr.kernel_next_hops(client_host, f"{address}/128")) == len(outside)
+
+
+def test_cluster_ips_and_pods_answer_the_client(lab: Lab, cluster: Cluster, web: Workload) -> None:
+    (address,) = web.cluster_addresses()
+    assert address.startswith(SERVICE_CIDRS[IPV6].partition("::")[0])
+    answered = {frr.ask(lab.hosts["client"], f"http://[{address}]/hostname") for _ in range(60)}
+    assert answered == set(web.pods())
+    for pod in cluster.core.list_namespaced_pod(web.namespace).items:
+        assert frr.ask(lab.hosts["client"], f"http://[{pod.status.pod_ip}]:8080/hostname") == pod.metadata.name
+
+
+# -- changes by hand, either way to a router, and routers that go
+
+
+def configure(router: Host, key: str, op: str, path: list[str]) -> None:
+    """What somebody does by hand, or by the API. Saved, as people do."""
+    for endpoint, data in (("configure", {"op": op, "path": path}), ("config-file", {"op": "save"})):
+        form = ["-F", f"data={json.dumps(data)}", "-F", f"key={key}"]
+        answer = router.run(["curl", "-ksS", *form, f"https://[::1]/{endpoint}"]).stdout
+        assert json.loads(answer)["success"], answer
+
+
+def test_changes_by_hand_are_found_and_mended_by_either_way(play: Play, lab: Lab, members: dict[str, Host]) -> None:
+    """vyos1 by its HTTP API, vyos2 by its command line, which finds as it should be what the other way has made."""
+    key = json.loads((lab.paths.root / "secrets.json").read_text())["meshlab_vyos_key"]
+    routers = list(lab.routers.values())
+    before = frr.fingerprint(lab.routers)
+    assert set(play(BGP, *COMMAND_LINE).succeeded().changed.values()) == {0}
+    group = f"MW-LAB-{lab.paths.prefix.upper()}-IPV6"
+    limit = ["protocols", "bgp", "peer-group", group, "address-family", "ipv6-unicast", "maximum-prefix"]
+    foreign = ["protocols", "static", "route6", "2001:db8:52::/48", "blackhole"]
+    for router in routers:
+        configure(router, key, "set", [*limit, "77"])
+        configure(router, key, "set", foreign)
+    changed = frr.fingerprint(lab.routers)
+
+    dry = play(BGP, *COMMAND_LINE, "--check", "--diff").succeeded()
+    assert {name for name, count in dry.changed.items() if count} == {"vyos1", "vyos2"}
+    assert dry.output.count("'77'") + dry.output.count("prefix 77") >= 2, dry.tail()
+    assert fingerprint.difference(changed, frr.fingerprint(lab.routers)) == [], "a dry run wrote"
+
+    run = play(BGP, *COMMAND_LINE).succeeded()
+    assert {name for name, count in run.changed.items() if count} == {"vyos1", "vyos2"}
+    for router in routers:
+        frr.wait_established(router, "ipv6", {host.ip for host in members.values()}, seconds=60)
+        assert "2001:db8:52::/48" in router.run(["vtysh", "-c", "show running-config"]).stdout, "not ours to remove"
+        configure(router, key, "delete", foreign)
+    configurations = {thing for thing in before if thing.endswith("running-config")}
+    after = frr.fingerprint(lab.routers)
+    assert {thing: after[thing] for thing in configurations} == {thing: before[thing] for thing in configurations}
+    assert set(play(BGP, *COMMAND_LINE).succeeded().changed.values()) == {0}
+
+
+def peers_of_the_cluster(cluster: Cluster) -> dict[str, set[str]]:
+    """For each node, the routers' addresses that its agent speaks with."""
+    api = client.CustomObjectsApi(cluster.core.api_client)
+    found = api.list_cluster_custom_object("cilium.io", "v2", "ciliumbgpnodeconfigs")["items"]
+    return {
+        item["metadata"]["name"]: {
+            peer["peerAddress"] for part in item["spec"]["bgpInstances"] for peer in part["peers"]
+        }
+        for item in found
+    }
+
+
+def test_a_router_that_leaves_the_inventory_loses_its_peers(
+    play: Play, lab: Lab, members: dict[str, Host], cluster: Cluster, web: Workload
+) -> None:
+    first, second = lab.hosts["vyos1"], lab.hosts["vyos2"]
+    (address,), every = web.addresses(), {host.ip for host in members.values()}
+    before = frr.fingerprint({"vyos1": first})
+    play(BGP, env={"MESHLAB_WITHOUT": "vyos2"}).succeeded()
+    assert peers_of_the_cluster(cluster) == {name: {first.ip} for name in members}
+    frr.wait_next_hops(second, f"{address}/128", set())
+    assert not frr.established(second, "ipv6") & every
+    frr.wait_next_hops(lab.hosts["client"], f"{address}/128", {first.ports[1].addresses[0]})
+    assert frr.ask(lab.hosts["client"], f"http://[{address}]/hostname") in web.pods()
+    assert fingerprint.difference(before, frr.fingerprint({"vyos1": first})) == [], "the other router noticed"
+
+    play(BGP).succeeded()
+    assert peers_of_the_cluster(cluster) == {name: {first.ip, second.ip} for name in members}
+    frr.wait_next_hops(second, f"{address}/128", every)
