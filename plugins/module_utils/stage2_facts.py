@@ -104,7 +104,7 @@ class Budget:
 
     namespace: str
     name: str
-    selector: t.Mapping[str, t.Any] | None
+    selector: t.Mapping[str, t.Any] | None = field(default=None, hash=False)
     allowed: int = 1
     healthy: int = 0
     desired: int = 0
@@ -147,6 +147,8 @@ class Facts:
     foreign_configs: tuple[str, ...] = ()  # CiliumNodeConfigs of others
     wanted: t.Mapping[int, t.Mapping[str, str]] = field(default_factory=dict)  # what ours have to say
     flip_restarts: tuple[str, ...] = ()  # pods that a flip of the chart's value would restart
+    flip_changes: tuple[str, ...] = ()  # settings that it would bring though they are no part of a stage
+    only_stage2: tuple[str, ...] = ()  # variables of the inventory that stage 1 cannot have
     record: Record | None = None
     snapshot: str = ""  # taken for this revision
     lease_holder: str = ""  # somebody else's, and in force
@@ -159,14 +161,9 @@ class Facts:
     service_cidrs: tuple[str, ...] = ()
     wait_for_kube_proxy: bool = False
     health_address: str = ""  # kubeProxyReplacementHealthzBindAddr
-    storage: tuple[str, ...] = ()  # storage systems with conditions of their own: longhorn
 
     def node(self, name: str) -> Node:
-        return self._by_name[name]
-
-    @property
-    def _by_name(self) -> dict[str, Node]:
-        return {node.name: node for node in self.nodes}
+        return next(node for node in self.nodes if node.name == name)
 
     @property
     def servers(self) -> tuple[Node, ...]:
