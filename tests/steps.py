@@ -56,6 +56,7 @@ SANITY = (
     Step("sanity", "ansible-test sanity on an installed copy of the tarball", ("tests/sanity.sh",)),
     Step("tarball", "the built tarball, installed elsewhere and run by its names", pytest("tests/package")),
 )
+REPORT = Step("report", "the page about a rollout, in a browser", pytest("tests/report"))
 ARTIFACTS = Step("artifacts", "what the lab runs, built once into the cache", (*MESHLAB, "artifacts"))
 HOSTS = Step("hosts", "the lab's hosts, created by Molecule", ("molecule", "create", "-s", "default"), ("artifacts",))
 SITE = Step("site", "site.yml against the lab's hosts", (*PLAY, "site.yml"), ("hosts",))
@@ -102,6 +103,7 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     shared = (ARTIFACTS, *scenarios(name for name in chosen if name not in alone))
     own = scenarios((name for name in chosen if name in alone), destroy="always")
     fresh = (ARTIFACTS, *scenarios(names or chosen + FULL_SCENARIOS, destroy="always"))
+    first = (*CHECK, *SANITY, REPORT, *CLEAN)
     targets = {
         "artifacts": (ARTIFACTS,),
         "up": (ARTIFACTS, HOSTS, SITE, STATE),
@@ -110,8 +112,8 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
         "sanity": SANITY,
         "molecule": (*shared, *own),
         "k3s": (ARTIFACTS, K3S),
-        "test": (*CHECK, *SANITY, *CLEAN, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
-        "test-full": (*CHECK, *SANITY, *CLEAN, *fresh, K3S, FRR, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
+        "test": (*first, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
+        "test-full": (*first, *fresh, K3S, FRR, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
         "bench": BENCH,
     }
     return targets[target]
