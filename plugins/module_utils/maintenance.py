@@ -148,16 +148,26 @@ def _announcers(
     kube: Kube, name: str, labels: t.Mapping[str, str], annotations: t.Mapping[str, str],
     peers: tuple[PeerState, ...], metallb: bool,
 ) -> tuple[Announcer, ...]:  # fmt: skip
-    told = WITHDRAWN_LABEL in labels
     chosen = any(_selects(item, labels) for item in listed(kube, "CiliumBGPClusterConfig"))
+    leases = holders(kube.list("Lease", _NAMESPACE, "coordination.k8s.io/v1"))
+    return announcers(labels, annotations, peers, chosen, leases.count(name), metallb)
+
+
+def holders(leases: t.Iterable[Object]) -> list[str]:
+    """For each address that Cilium announces by L2, the node that does."""
+    mine = (lease for lease in leases if lease["metadata"]["name"].startswith(_LEASES))
+    return [str((lease.get("spec") or {}).get("holderIdentity") or "") for lease in mine]
+
+
+def announcers(
+    labels: t.Mapping[str, str], annotations: t.Mapping[str, str], peers: tuple[PeerState, ...], chosen: bool,
+    leases: int, metallb: bool,
+) -> tuple[Announcer, ...]:  # fmt: skip
+    """By which ways a node draws traffic, from what is known of it. Pure."""
+    told = WITHDRAWN_LABEL in labels
     # Without peers for a chosen node the operator has not come by yet.
     up = not chosen or (bool(peers) and all(peer.up for peer in peers))
-    leases = [
-        lease
-        for lease in kube.list("Lease", _NAMESPACE, "coordination.k8s.io/v1")
-        if lease["metadata"]["name"].startswith(_LEASES) and (lease.get("spec") or {}).get("holderIdentity") == name
-    ]
-    found = [Announcer("bgp", told, len(peers), up), Announcer("l2", told, len(leases))]
+    found = [Announcer("bgp", told, len(peers), up), Announcer("l2", told, leases)]
     excluded = plans.EXCLUDE_LABEL in labels
     # Who was excluded by somebody else stays so, and is none of our announcers.
     if metallb and (not excluded or plans.EXCLUDE_MARK in annotations):

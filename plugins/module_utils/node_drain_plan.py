@@ -10,7 +10,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.selectors im
 
 Object = dict[str, t.Any]
 
-_MIRROR = "kubernetes.io/config.mirror"
+MIRROR = "kubernetes.io/config.mirror"
 _CORDON = "node.kubernetes.io/unschedulable"
 _DONE = ("Succeeded", "Failed")
 
@@ -49,8 +49,8 @@ def sort_out(pods: t.Iterable[Object], consent: Consent) -> Sorted:
     left: list[tuple[PodRef, str]] = []
     refused: list[tuple[PodRef, str]] = []
     for pod in pods:
-        ref = _ref(pod)
-        stays = _stays(pod)
+        ref = ref_of(pod)
+        stays = why_it_stays(pod)
         loses = "" if ref.leaving else _loses(pod, consent)
         if stays:
             left.append((ref, stays))
@@ -71,19 +71,19 @@ def without_newcomers(found: Sorted, first: t.Container[str]) -> Sorted:
     )
 
 
-def _stays(pod: Object) -> str:
-    if _MIRROR in (pod["metadata"].get("annotations") or {}):
+def why_it_stays(pod: Object) -> str:
+    if MIRROR in (pod["metadata"].get("annotations") or {}):
         return "a static pod"
     # A DaemonSet's controller does not ask whether a node is cordoned: it would put the pod there again.
-    if _controller(pod) == "DaemonSet" and not _done(pod):
+    if controller_of(pod) == "DaemonSet" and not is_done(pod):
         return "of a DaemonSet"
     return ""
 
 
 def _loses(pod: Object, consent: Consent) -> str:
-    if _done(pod):
+    if is_done(pod):
         return ""
-    if not _controller(pod) and not consent.bare:
+    if not controller_of(pod) and not consent.bare:
         return "no controller would make it again"
     volumes = [volume["name"] for volume in pod["spec"].get("volumes") or [] if "emptyDir" in volume]
     if volumes and not consent.emptydir:
@@ -91,16 +91,16 @@ def _loses(pod: Object, consent: Consent) -> str:
     return ""
 
 
-def _done(pod: Object) -> bool:
+def is_done(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in _DONE
 
 
-def _controller(pod: Object) -> str:
+def controller_of(pod: Object) -> str:
     owners = pod["metadata"].get("ownerReferences") or []
     return next((str(owner["kind"]) for owner in owners if owner.get("controller")), "")
 
 
-def _ref(pod: Object) -> PodRef:
+def ref_of(pod: Object) -> PodRef:
     meta = pod["metadata"]
     return PodRef(
         meta["namespace"], meta["name"], meta["uid"], meta.get("labels") or {}, bool(meta.get("deletionTimestamp")),
