@@ -24,8 +24,10 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_p
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, sentences
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.versions import api_version, parse_plain
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
 
 _NAMESPACE = "kube-system"
+_PATIENCE = 60.0  # seconds
 
 
 def description(module: t.Any) -> Bgp:
@@ -41,22 +43,34 @@ def description(module: t.Any) -> Bgp:
     return bgp
 
 
-def run(kube: Kube, bgp: Bgp, *, present: bool = True, prune: bool = True, check: bool = False) -> tuple[Step, ...]:
+def run(
+    kube: Kube, bgp: Bgp, *, present: bool = True, prune: bool = True, check: bool = False, clock: Clock = CLOCK
+) -> tuple[Step, ...]:
     """The steps that were taken, or would be."""
     # A name without anything in it: what is ours goes, and the API versions stay those of the description.
     wanted = objects(bgp if present else replace(bgp, routers=(), pools=(), l2_policies=()))
+    # An API server that has just learnt of the kinds answers 429 for some seconds.
+    steps = wait_until(
+        lambda: _planned(kube, bgp, wanted, present=present, prune=prune, check=check), lambda _steps: True,
+        thing="BGP in the cluster", wanted="to be read", timeout=_PATIENCE, clock=clock,
+    )  # fmt: skip
+    if not check:
+        for step in steps:
+            _take(kube, step)
+        _see_passwords(kube, wanted)
+    return steps
+
+
+def _planned(
+    kube: Kube, bgp: Bgp, wanted: t.Sequence[Object], *, present: bool, prune: bool, check: bool
+) -> tuple[Step, ...]:
     settings = (kube.get("ConfigMap", "cilium-config", _NAMESPACE) or {}).get("data")
     problems = judge_settings(bgp, settings) if present and not check else []
     candidates = [_candidate(kube, item, check) for item in wanted] if not problems else []
     problems += foreign(candidates)
     if problems:
         raise problems[0] if len(problems) == 1 else MeshwrightError(sentences(problems))
-    steps = plan(candidates, owned_objects(kube, bgp), prune)
-    if not check:
-        for step in steps:
-            _take(kube, step)
-        _see_passwords(kube, wanted)
-    return steps
+    return plan(candidates, owned_objects(kube, bgp), prune)
 
 
 def owned_objects(kube: Kube, bgp: Bgp) -> list[Object]:

@@ -23,7 +23,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_p
     masked,
     plan,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 
 ALL = model.Announcement("all", model.LOAD_BALANCER_IPS)
 UDM = model.Router(
@@ -89,6 +89,24 @@ def test_a_second_run_changes_nothing() -> None:
     assert {step.action for step in run(kube)} == {"create"}
     before, kube.told = copy.deepcopy(kube.kept), []
     assert run(kube) == () and kube.told == [] and kube.kept == before
+
+
+class Busy(Cluster):
+    """Has only just learnt of the kinds."""
+
+    refused = 3
+
+    def list(self, kind: str, namespace: str, version: str, labels: str) -> list[Any]:
+        if self.refused:
+            self.refused -= 1
+            raise Unreachable("the answer", seen="429 Too Many Requests storage is (re)initializing")
+        return super().list(kind, namespace, version, labels)
+
+
+def test_an_api_server_that_is_busy_for_a_moment() -> None:
+    cluster, clock = Busy(), SimpleNamespace(now=lambda: 0.0, sleep=lambda _seconds: None)
+    assert run(cluster, clock=clock)
+    assert not run(cluster, clock=clock)
 
 
 def test_check_mode_keeps_nothing_and_says_the_same() -> None:
