@@ -1,4 +1,4 @@
-"""Writes docs/reference from the roles' argument specs and the modules' documentation.
+"""Writes docs/reference from the roles' argument specs and the plugins' documentation.
 
 `--check` writes nothing and fails when what is there is not what would be written.
 """
@@ -23,6 +23,9 @@ HEAD = "<!-- Written by `make docs`; change the argument specs or the modules in
 def main(argv: list[str]) -> int:
     pages = {f"role-{path.parents[1].name}.md": role_page(path) for path in specs()}
     pages |= {f"module-{path.stem}.md": module_page(path) for path in sorted((ROOT / "plugins/modules").glob("*.py"))}
+    pages |= {
+        f"callback-{path.stem}.md": callback_page(path) for path in sorted((ROOT / "plugins/callback").glob("*.py"))
+    }
     pages["README.md"] = index(pages)
     if argv == ["--check"]:
         return check(pages)
@@ -49,7 +52,7 @@ def specs() -> list[Path]:
 
 def index(pages: Iterable[str]) -> str:
     links = "\n".join(f"- [{re.sub('-', ' ', page[:-3], count=1)}]({page})" for page in sorted(pages))
-    return f"{HEAD}# Reference\n\nVariables of the roles, options of the modules.\n\n{links}\n"
+    return f"{HEAD}# Reference\n\nVariables of the roles, options of the plugins.\n\n{links}\n"
 
 
 def role_page(path: Path) -> str:
@@ -64,12 +67,32 @@ def role_page(path: Path) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def module_page(path: Path) -> str:
-    texts = {
+def texts_of(path: Path) -> dict[str, str]:
+    return {
         ast.unparse(node.targets[0]): ast.literal_eval(node.value)
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
+
+
+def callback_page(path: Path) -> str:
+    documentation = yaml.safe_load(texts_of(path)["DOCUMENTATION"])
+    options = documentation["options"]
+    rows = [
+        f"| `{name}` | {option['env'][0]['name']} | {option['ini'][0]['section']}: {option['ini'][0]['key']} "
+        f"| {default(option)} | {about(option)} |"
+        for name, option in options.items()
+    ]
+    return "\n".join([
+        f"{HEAD}# Callback `{NAME}.{path.stem}`\n",
+        prose(documentation["description"]) + "\n",
+        "| option | environment | ansible.cfg | default | |\n| --- | --- | --- | --- | --- |",
+        *rows,
+    ]) + "\n"  # fmt: skip
+
+
+def module_page(path: Path) -> str:
+    texts = texts_of(path)
     documentation = yaml.safe_load(texts["DOCUMENTATION"])
     found = yaml.safe_load(texts.get("RETURN", "")) or {}
     rows = "".join(f"| `{name}` | {value['type']} | {cell(value['description'])} |\n" for name, value in found.items())
@@ -121,7 +144,9 @@ def cell(text: str | list[str]) -> str:
 
 def plain(text: str) -> str:
     """Ansible's markup as Markdown: C(x), V(x), O(x) and M(x) are code."""
-    return re.sub(r"\b[CVOMRP]\(([^)]*)\)", r"`\1`", re.sub(r"\bB\(([^)]*)\)", r"**\1**", " ".join(text.split())))
+    return re.sub(
+        r"\b[CEVOMRP]\(([^)#]*)(?:#\w+)?\)", r"`\1`", re.sub(r"\bB\(([^)]*)\)", r"**\1**", " ".join(text.split()))
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maint
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maintenance_plan as plans
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, sentences
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import as_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
 
 _STEPS = {
@@ -41,7 +42,8 @@ def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
         problems = plans.refusals(seen.seen, target, bool(given.get("accept_cordoned")))
         if problems:
             raise problems[0] if len(problems) == 1 else MeshwrightError(sentences(problems))
-        return {"changed": False, **seen.told(target)}
+        ahead = as_plan((name, step) for step in plans.steps(seen.seen, target))
+        return {"changed": False, "rollout_plan": ahead, **seen.told(target)}
     step = _STEPS[state]
     if step == plans.UNCORDON and not seen.seen.ours:
         # Whoever cordoned it has reasons of their own.

@@ -71,6 +71,19 @@ def _described(known: Probe, found: t.Mapping[str, t.Any], time: float) -> Probe
     return replace(known, kind=kind, target=target, interval=interval, begin=begin, end=None)
 
 
+def to_lines(probe: Probe) -> t.Iterator[str]:
+    """What `read` reads."""
+    samples = probe.samples
+    begin = probe.begin if probe.begin is not None else (samples[0].time if samples else 0.0)
+    head = {"event": "probe", "time": begin, "probe": probe.name, "kind": probe.kind, "target": probe.target}
+    yield json.dumps({**head, "interval": probe.interval}, ensure_ascii=False)
+    for sample in samples:
+        found = {"event": "sample", "time": sample.time, "probe": probe.name, "seconds": sample.seconds}
+        yield json.dumps({**found, "error": sample.error} if sample.error else found, ensure_ascii=False)
+    if probe.end is not None:
+        yield json.dumps({"event": "probe_ended", "time": probe.end, "probe": probe.name}, ensure_ascii=False)
+
+
 @dataclass(frozen=True)
 class Failure:
     """Requests that failed in a row, until one was answered again."""

@@ -76,6 +76,11 @@ steps:
   returned: success
   type: list
   elements: str
+rollout_plan:
+  description: The same for the callback P(meshwright.k3s_cilium.rollout#callback).
+  returned: success, with O(state=observed)
+  type: list
+  elements: dict
 announcers:
   description: For V(bgp), V(l2) and, where it is there, V(metallb), V(announcing), V(leaving), V(out) or V(returning).
   returned: success

@@ -131,6 +131,21 @@ def test_what_was_due_and_not_sent_has_failed(count: int, lost: set[int]) -> Non
     assert (verdict.longest_gap > 0) == (verdict.missing > 0)
 
 
+_TIMES = st.floats(0, 1000)
+_SAMPLES = st.builds(run_probes.Sample, _TIMES, _TIMES, st.text(max_size=5))
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["new", "established"]), st.text(max_size=5), _TIMES, st.none() | _TIMES,
+       st.lists(_SAMPLES, max_size=9))  # fmt: skip
+def test_what_a_probe_saw_goes_through_its_lines(
+    kind: str, target: str, begin: float, end: float | None, samples: list[run_probes.Sample]
+) -> None:
+    ordered = tuple(sorted(samples, key=lambda sample: sample.time))
+    probe = run_probes.Probe("p", kind, target, 0.05, begin, end, ordered)
+    assert run_probes.read(run_probes.to_lines(probe)) == (probe,)
+
+
 def test_a_probe_that_was_late_and_caught_up_misses_nothing() -> None:
     times = [number * 0.05 for number in range(20)]
     times += [2 + number * 0.001 for number in range(20)]
