@@ -90,6 +90,12 @@ def ask(client: Host, url: str) -> str:
     return client.run(["curl", "-gsS", "--max-time", "5", url]).stdout.strip()
 
 
+def answers(client: Host, url: str, times: int = 60) -> set[str]:
+    """Who answers so many new connections from the client, one after the other; none may fail."""
+    loop = 'for _ in $(seq "$2"); do curl -gsS --max-time 5 "$1" || exit 1; echo; done'
+    return set(client.run(["sh", "-c", loop, "sh", url, str(times)], timeout=6 * times).stdout.split())
+
+
 def fingerprint(routers: Mapping[str, Host]) -> dict[str, str]:
     """Each router's configuration, and how often each session has ended: what a run that changes nothing leaves."""
     found = {}

@@ -121,4 +121,4 @@ class Workload:
             time.sleep(0.3)
 
     def cluster_addresses(self) -> list[str]:
-        return list(self.cluster.core.read_namespaced_service("web", self.namespace).spec.cluster_i_ps)
+        return list(self.cluster.core.read_namespaced_service("web", self.namespace).spec.cluster_ips)
