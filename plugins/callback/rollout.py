@@ -134,7 +134,7 @@ class CallbackModule(CallbackBase):
         found = self._step_of(host, task)
         self._open[host.get_name(), task._uuid] = found
         before = self._seen.nodes.get(found.node)
-        self._take(events.TaskBegun(found.begun, found.node, found.step, task.get_name(), found.wait))
+        self._take(events.TaskBegun(found.begun, found.node, found.step, _name(task), found.wait))
         self._settle()
         after = self._seen.nodes[found.node]
         if after.last is not None and len(after.steps) > len(before.steps if before else ()):
@@ -183,8 +183,8 @@ class CallbackModule(CallbackBase):
                 value = None
             return str(value) if value else default
 
-        return _Step(text("rollout_node", host.get_name()), text("rollout_step", task.get_name()),
-                     text("rollout_wait", ""), time.time())  # fmt: skip
+        node, step = text("rollout_node", host.get_name()), text("rollout_step", _name(task))
+        return _Step(node, step, text("rollout_wait", ""), time.time())
 
     def _ended(self, result: t.Any, status: str) -> None:
         task, host, told = _part(result, "task"), _part(result, "host"), _part(result, "result")
@@ -195,7 +195,7 @@ class CallbackModule(CallbackBase):
         bad = status in (events.FAILED, events.UNREACHABLE)
         waits = events.waits_in(told, "" if status == events.SKIPPED else found.wait, now - found.begun)
         message = lines.fit(_message(told), _MESSAGE) if bad else ""
-        self._take(events.TaskEnded(now, found.node, found.step, task.get_name(), status, waits, message))
+        self._take(events.TaskEnded(now, found.node, found.step, _name(task), status, waits, message))
         if bad:
             self._settle()
 
@@ -235,6 +235,11 @@ class CallbackModule(CallbackBase):
                 thread.join(2.0)
         if self._screen is not None:
             self._screen.close()
+
+
+def _name(task: t.Any) -> str:
+    """Without its role's, which is the same for most."""
+    return str(task.name or task.action)
 
 
 def _part(result: t.Any, name: str) -> t.Any:

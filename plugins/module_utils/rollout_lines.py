@@ -152,7 +152,8 @@ def closing(seen: Rollout, now: float) -> list[str]:
             waited = sum(wait.seconds for step in node.steps for wait in step.waits)
             own = max(0.0, node.spent(now) - waited)
             more = f"; waited {short(waited)}, own {short(own)}" if waited else ""
-            lines.append(f"{node.name}: {about(seen, node, now)}{more}")
+            # Why a step failed was told when it did.
+            lines.append(f"{node.name}: {node.state(ended=True)} in {short(node.spent(now))}{more}")
         else:
             lines.append(f"{node.name}: not begun")
     return lines
