@@ -122,6 +122,14 @@ def agents(kube: Kube) -> tuple[Agent, ...]:
         return tuple(threads.map(lambda node: _agent(kube, node, pods.get(node["metadata"]["name"])), nodes))
 
 
+def agent_on(kube: Kube, name: str) -> Agent | None:
+    """One node's; None where there is no such node. A pod that is on its way out counts for nothing."""
+    node = kube.get("Node", name)
+    pods = kube.list("Pod", NAMESPACE, labels=AGENTS, fields=f"spec.nodeName={name}")
+    living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return None if node is None else _agent(kube, node, living[0] if living else None)
+
+
 def _agent(kube: Kube, node: Object, pod: Object | None) -> Agent:
     says, error = None, ""
     if pod is None:

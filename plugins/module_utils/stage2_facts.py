@@ -14,7 +14,7 @@ STAGE_LABEL = "meshwright.k3s-cilium/stage"
 # On a node that the rollout has in hand: a node that is out without it was taken out by somebody for other reasons.
 WORK_MARK = "meshwright.k3s-cilium/rollout"
 CONFIG_NAME = "meshwright-stage-{stage}"  # of the CiliumNodeConfig for the nodes with that label
-RECORD_NAME = "meshwright-stage"  # of the ConfigMap that says where the way back leads
+RECORD_NAME = "meshwright-stage"  # of the Secret that says where the way back leads: values may hold secrets
 
 TRUE, FALSE = "True", "False"
 MODES: t.Mapping[int, str] = {1: FALSE, 2: TRUE}

@@ -56,8 +56,8 @@ _NOTHING = ""
 _TEXTS: t.Mapping[str, tuple[str, str, str]] = {
     SNAPSHOT: ("take an etcd snapshot", "for disasters only: going back does not need it", _NOTHING),
     RECORD: (
-        f"write the release's revision and values on the cluster, beside the snapshot's name ({RECORD})",
-        "so that any controller finds the way back", "delete the ConfigMap",
+        "write the release's revision and values on the cluster, with the snapshot's name",
+        "so that any controller finds the way back", "delete that Secret",
     ),
     DNS: (
         "let CoreDNS run twice, on different nodes", "a drain takes one of them away, and names must go on resolving",

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes the steps between the stages that are the Kubernetes API's, one by one. Runs on the controller.
+
+Each can be taken again. Traffic's steps are the role maintenance's, the release's are Helm's, k3s' are the hosts'.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_values, versions
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_ready import agent_problems
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import (
+    AGENTS,
+    NAMESPACE,
+    Agent,
+    agent_on,
+    condition,
+    waiting_for,
+)
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object, Objects
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import (
+    CONFIG_NAME,
+    RECORD_NAME,
+    STAGE_LABEL,
+    WORK_MARK,
+)
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
+
+_OPERATOR = "io.cilium/app=operator"
+_DNS = "coredns"
+_HOSTNAME = "kubernetes.io/hostname"
+
+
+def mark(kube: Kube, node: str, stage: int | None = None, claimed: bool | None = None) -> None:
+    """The label and the note on a node; None leaves either as it is, 0 and False remove it."""
+    meta: Object = {}
+    if stage is not None:
+        meta["labels"] = {STAGE_LABEL: str(stage) if stage else None}
+    if claimed is not None:
+        meta["annotations"] = {WORK_MARK: "true" if claimed else None}
+    kube.merge("Node", node, {"metadata": meta})
+
+
+def configure(kube: Kube, stage: int, over: stage2_values.Data, cilium: versions.Minor) -> None:
+    kube.apply(stage2_values.node_config(stage, over, cilium))
+
+
+def unconfigure(kube: Kube, cilium: versions.Minor) -> bool:
+    version = versions.api_version("CiliumNodeConfig", cilium)
+    names = [CONFIG_NAME.format(stage=stage) for stage in (1, 2)]
+    deleted = [kube.delete("CiliumNodeConfig", name, NAMESPACE, version) for name in names]
+    return any(deleted)
+
+
+def restart_agent(kube: Kube, node: str) -> str:
+    """Lets the node's agent go; its UID, by which its successor is told apart. Empty: there was none."""
+    pods = _living(kube, NAMESPACE, AGENTS, node)
+    for pod in pods:
+        kube.delete("Pod", pod["metadata"]["name"], NAMESPACE)
+    return str(pods[0]["metadata"]["uid"]) if pods else ""
+
+
+def wait_replaced(kube: Kube, node: str, stage: int, former: str, timeout: float, clock: Clock = CLOCK) -> Agent:
+    """Until another agent than the former one says, itself, that it is as the stage wants it."""
+
+    def look() -> Agent:
+        agent = agent_on(kube, node)
+        if agent is None:
+            raise MeshwrightError(f"the node {node}", seen="gone", wanted="in the cluster", remedy="see who removed it")
+        return agent
+
+    def describe(agent: Agent) -> str:
+        if agent.uid in ("", former):
+            return "the former one" if agent.uid else "not there yet"
+        return "; ".join(agent_problems(agent, stage))
+
+    return wait_until(
+        look, lambda agent: agent.uid not in ("", former) and not agent_problems(agent, stage),
+        thing=f"the Cilium agent of {node}", describe=describe, timeout=timeout, clock=clock,
+        wanted=f"a new one with the replacement {'on' if stage == 2 else 'off'}",
+        remedy="see the pod's events and log; the node is put back to where it was",
+    )  # fmt: skip
+
+
+def restart_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
+    """Its pods go one after the other, so that one of several is always there."""
+    for pod in _living(kube, NAMESPACE, _OPERATOR):
+        kube.delete("Pod", pod["metadata"]["name"], NAMESPACE)
+        _wait_deployment(kube, "cilium-operator", timeout, clock, {str(pod["metadata"]["uid"])}, _OPERATOR)
+
+
+def scale_dns(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
+    """Twice, on different nodes where there are several."""
+    deployment = kube.get("Deployment", _DNS, NAMESPACE, "apps/v1")
+    if deployment is None:
+        raise MeshwrightError(
+            f"the Deployment {NAMESPACE}/{_DNS}", seen="missing", wanted="k3s' CoreDNS",
+            remedy="leave stage2_scale_dns out where another name server is used",
+        )
+    kube.merge("Deployment", _DNS, {"spec": {"replicas": 2, **_spread(deployment)}}, NAMESPACE, "apps/v1")
+    _wait_deployment(kube, _DNS, timeout, clock)
+
+
+def _spread(deployment: Object) -> Object:
+    """Where nothing says yet that its pods should be on different nodes."""
+    spec = deployment["spec"]["template"]["spec"]
+    if spec.get("topologySpreadConstraints") or (spec.get("affinity") or {}).get("podAntiAffinity"):
+        return {}
+    term = {"topologyKey": _HOSTNAME, "labelSelector": deployment["spec"]["selector"]}
+    rule = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
+    return {"template": {"spec": {"affinity": {"podAntiAffinity": rule}}}}
+
+
+def renew(kube: Kube, node: str, namespace: str, name: str, timeout: float, clock: Clock = CLOCK) -> None:
+    """Lets a pod go that is made again right there, and waits for its successor."""
+    pod = kube.get("Pod", name, namespace)
+    if pod is None:
+        return
+    makers = _makers(pod)
+    kube.delete("Pod", name, namespace)
+
+    def successors() -> Objects:
+        living = (item for item in _living(kube, namespace, "", node) if item["metadata"]["name"] != name)
+        return [item for item in living if makers & _makers(item)]
+
+    wait_until(
+        successors, lambda found: any(condition(item, "Ready") for item in found), timeout=timeout, clock=clock,
+        thing=f"the successor of pod {namespace}/{name} on {node}", wanted="Ready",
+        describe=lambda found: "; ".join(map(waiting_for, found)) or "not there yet", remedy="see the pod's events",
+    )
+
+
+def _makers(pod: Object) -> set[tuple[str, str]]:
+    return {(item["kind"], item["name"]) for item in pod["metadata"].get("ownerReferences") or []}
+
+
+def keep_record(kube: Kube, secret: Object) -> None:
+    kube.apply(secret)
+
+
+def forget(kube: Kube) -> bool:
+    return kube.delete("Secret", RECORD_NAME, NAMESPACE)
+
+
+# -- underneath
+
+
+def _living(kube: Kube, namespace: str, labels: str, node: str = "") -> Objects:
+    pods = kube.list("Pod", namespace, labels=labels, fields=f"spec.nodeName={node}" if node else "")
+    return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+
+
+def _wait_deployment(
+    kube: Kube, name: str, timeout: float, clock: Clock, gone: t.Container[str] = (), labels: str = ""
+) -> None:
+    def late() -> str:
+        found = kube.get("Deployment", name, NAMESPACE, "apps/v1") or {"spec": {}, "metadata": {}}
+        status, wanted = found.get("status") or {}, int(found["spec"].get("replicas", 1))
+        if status.get("observedGeneration", 0) < found["metadata"].get("generation", 0):
+            return "not taken up by its controller yet"
+        if labels and any(pod["metadata"]["uid"] in gone for pod in kube.list("Pod", NAMESPACE, labels=labels)):
+            return "still the former pod"
+        ready = min(int(status.get("availableReplicas", 0)), int(status.get("updatedReplicas", 0)))
+        return "" if ready >= wanted else f"{ready} of {wanted} pods available"
+
+    wait_until(
+        late, lambda text: not text, thing=f"the Deployment {NAMESPACE}/{name}", wanted="available", timeout=timeout,
+        clock=clock, remedy="see the events of its pods",
+    )
