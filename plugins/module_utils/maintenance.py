@@ -20,7 +20,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 _NAMESPACE = "kube-system"
 _LEASES = "cilium-l2announce-"
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
-_METALLB = ("app.kubernetes.io/name=metallb", "app=metallb")
+METALLB = ("app.kubernetes.io/name=metallb", "app=metallb")
 # A session that is up tells of its first routes with the agent's next status, five seconds later at most.
 _SETTLE = 8.0
 
@@ -69,7 +69,7 @@ def look(kube: Kube, name: str) -> Look:
             remedy="give its name as kubectl get nodes shows it",
         )  # fmt: skip
     labels, annotations = node["metadata"].get("labels") or {}, node["metadata"].get("annotations") or {}
-    metallb = any(kube.list("DaemonSet", "", "apps/v1", labels=label) for label in _METALLB)
+    metallb = any(kube.list("DaemonSet", "", "apps/v1", labels=label) for label in METALLB)
     config = next((item for item in listed(kube, "CiliumBGPNodeConfig") if item["metadata"]["name"] == name), None)
     peers = tuple(peers_of(config)) if config else ()
     addresses = (*_local(kube, name), *_internal(node))

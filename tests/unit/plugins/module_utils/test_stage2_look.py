@@ -1,0 +1,67 @@
+"""What is asked of the cluster, and for how long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_look
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import Agent, AgentSays
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
+
+
+class Asked(Clock):
+    """Answers with what it was asked for."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def resource(self, version: str, _kind: str) -> object | None:
+        return object() if version != "cilium.io/v2alpha1" else None
+
+    def nodes(self) -> list[Any]:
+        self.counts["Node"] += 1
+        return [{"metadata": {"name": name}} for name in ("two", "one")]
+
+    def list(self, kind: str, _namespace: str = "", api_version: str = "v1", labels: str = "") -> list[Any]:
+        self.counts[kind + labels] += 1
+        return [] if labels else [{"kind": kind, "apiVersion": api_version}]
+
+    def get(self, kind: str, name: str, *_place: str) -> Any:
+        self.counts[kind] += 1
+        return None if kind == "Secret" else {"metadata": {"name": name}}
+
+
+def test_each_kind_once() -> None:
+    kube: Any = Asked()
+    found = stage2_look.lists(kube, (1, 20))
+    assert set(kube.counts.values()) == {1}
+    assert [node["metadata"]["name"] for node in found.nodes] == ["one", "two"]
+    assert found.node_configs == [{"kind": "CiliumNodeConfig", "apiVersion": "cilium.io/v2"}]
+    assert found.budgets[0]["apiVersion"] == "policy/v1" and not found.metallb
+    assert found.config_map == {"metadata": {"name": "cilium-config"}} and stage2_look.record(kube) is None
+
+
+@pytest.mark.parametrize(("silent", "waited"), [(0, 0.0), (3, 6.0), (99, 10.0)])
+def test_agents_that_have_not_said_anything_yet(monkeypatch: pytest.MonkeyPatch, silent: int, waited: float) -> None:
+    says = AgentSays("Ok", "", "True", 1, (), None, None, ())
+    looks = 0
+
+    def agents(_kube: Any) -> tuple[Agent, ...]:
+        nonlocal looks
+        looks += 1
+        return (Agent("one", True, False, "pod", "uid", True, None if looks <= silent else says),)
+
+    monkeypatch.setattr(stage2_look, "agents", agents)
+    clock = Asked()
+    found = stage2_look.answering(None, 10, clock)  # type: ignore[arg-type]
+    assert clock.time == waited and (found[0].says is None) is (silent == 99)
