@@ -46,6 +46,8 @@ def of_cluster(kubeconfig: Path) -> dict[str, str]:
         meta = workload.metadata
         found[f"workload {meta.namespace}/{meta.name}"] = f"{meta.uid} generation {meta.generation}"
     for pod in core.list_pod_for_all_namespaces().items:
+        if pod.metadata.deletion_timestamp:  # of a workload that a test has just removed
+            continue
         restarts = sum(status.restart_count for status in pod.status.container_statuses or [])
         found[f"pod {pod.metadata.namespace}/{pod.metadata.name}"] = f"{pod.metadata.uid} restarts {restarts}"
     for secret in core.list_secret_for_all_namespaces(label_selector="owner=helm").items:
