@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from types import TracebackType
 from typing import Any
 
+from kubernetes.client import ApiException
 from meshlab.cluster import Cluster
 
 IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.57"
@@ -43,14 +45,23 @@ class Workload:
             self.cluster.core.create_namespaced_service(self.namespace, self._service())
             self._wait()
         except BaseException:
-            self.cluster.core.delete_namespace(self.namespace)
+            self._remove()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._remove()
+
+    def _remove(self, seconds: float = 120) -> None:
+        """And wait for it: whoever compares the cluster next must not see it going."""
+        deadline = time.monotonic() + seconds
         self.cluster.core.delete_namespace(self.namespace)
+        with contextlib.suppress(ApiException):  # 404 is what is waited for
+            while self.cluster.core.read_namespace(self.namespace):
+                assert time.monotonic() < deadline, f"{self.namespace}: still there after {seconds:.0f} s"
+                time.sleep(0.5)
 
     def _pods(self) -> dict[str, Any]:
         container = {
