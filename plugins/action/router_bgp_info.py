@@ -14,7 +14,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect impo
 
 
 class ActionModule(ActionBase):
-    _requires_connection = False  # not every kind of router is reached through Ansible's own
     _supports_check_mode = True
     _VALID_ARGS = frozenset({"addresses"})
 

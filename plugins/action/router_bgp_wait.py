@@ -19,7 +19,6 @@ Result = dict[str, t.Any]
 
 
 class ActionModule(ActionBase):
-    _requires_connection = False  # not every kind of router is reached through Ansible's own
     _supports_check_mode = True
     _VALID_ARGS = frozenset({"established", "gone_next_hops", "present_next_hops", "prefixes", "timeout"})
 
