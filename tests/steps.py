@@ -66,6 +66,7 @@ CLEAN = (Step("clean", "no lab of an earlier run is left", (*MESHLAB, "down")),)
 K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", pytest("tests/k3s"), ("artifacts",))
 K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "not full"), ("artifacts",))
 FRR = Step("frr", "hundreds of routers' configurations against FRR itself", pytest("tests/frr"), ("artifacts",))
+RULES = Step("rules", "leftover chains and the real iptables, while others write rules", pytest("tests/rules"))
 FAULTS = Step(
     "faults",
     "lost and wiped servers, killed runs, refusals, bad inventories, secrets in the output",
@@ -112,8 +113,8 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
         "sanity": SANITY,
         "molecule": (*shared, *own),
         "k3s": (ARTIFACTS, K3S),
-        "test": (*first, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
-        "test-full": (*first, *fresh, K3S, FRR, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
+        "test": (*first, RULES, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
+        "test-full": (*first, RULES, *fresh, K3S, FRR, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
         "bench": BENCH,
     }
     return targets[target]
