@@ -1,112 +1,91 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which ways of services are tried while something is done to the cluster, and what a run is judged by. Pure.
 
-A way is one series of tries: a new connection each time, or exchanges over one that was there before. Its samples are
-lines as run_probes reads them; they are told by kind, flows apart from new connections, as their breaks have other
-reasons: when a next hop leaves, a router may send established flows elsewhere which went by another node.
+A way is one series of requests from one place, in new connections or in one that is kept: what probe_service asks and
+run_probes reads. They are told by kind, and flows apart from new connections, as their breaks have other reasons: when
+a next hop leaves, a router may send elsewhere also what went by another node.
 """
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import run_probes
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.probe_service import DNS, HTTP, TCP, Target
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.run_probes import ESTABLISHED, NEW, Probe
 
-LOAD_BALANCER, NODE_PORT, CLUSTER_IP, DNS, POD_TO_POD, KUBERNETES = (
+OUTSIDE, POD, HOST = "outside", "pod", "host"
+LOAD_BALANCER, NODE_PORT, CLUSTER_IP, NAMES, POD_TO_POD, KUBERNETES = (
     "LoadBalancer", "NodePort", "ClusterIP", "DNS", "pod to pod", "kubernetes",
 )  # fmt: skip
-OUTSIDE, POD, HOST = "outside", "pod", "host"
 _FROM = " from "
+_PROTOCOLS: t.Mapping[str, str] = {NAMES: DNS, KUBERNETES: TCP}
+# What a workload is asked that answers by HTTP; a kept connection needs one that does.
+_HELD = (LOAD_BALANCER, CLUSTER_IP, POD_TO_POD)
+
+End = tuple[str, int]  # host and port
 
 
 @dataclass(frozen=True)
-class Target:
-    host: str
-    port: int
+class Offered:
+    """Where the workload of the probes is reached."""
 
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the workload of the probes has to offer."""
-
-    load_balancers: tuple[Target, ...] = ()
-    node_ports: tuple[Target, ...] = ()  # one for each node's address
-    cluster_ips: tuple[Target, ...] = ()
-    dns: tuple[Target, ...] = ()  # a service by its name
-    pods: t.Mapping[str, Target] = field(default_factory=dict)  # by node
-    kubernetes: tuple[Target, ...] = ()
+    load_balancers: tuple[End, ...] = ()
+    node_ports: tuple[End, ...] = ()  # one for each node's address
+    cluster_ips: tuple[End, ...] = ()
+    resolvers: tuple[End, ...] = ()
+    pods: t.Mapping[str, End] = field(default_factory=dict)  # by node
+    kubernetes: tuple[End, ...] = ()
+    path: str = "/hostname"
 
 
 @dataclass(frozen=True)
 class Way:
-    kind: str
-    place: str  # outside, pod, host
+    place: str
     source: str  # the node, or the host outside
     target: Target
-    established: bool = False
-
-    @property
-    def name(self) -> str:
-        """Told apart by it, and told to people."""
-        by = "" if self.place == OUTSIDE else f" ({self.place})"
-        return f"{self.kind}{_FROM}{self.source}{by} to {self.target}"
 
 
-def ways(targets: Targets, nodes: t.Sequence[str], outside: str = "", flows: bool = True) -> tuple[Way, ...]:
+def ways(offered: Offered, nodes: t.Sequence[str], outside: str = "", flows: bool = True) -> tuple[Way, ...]:
     """From outside what is for outside; from each node, by a pod and by a process of the host, all the rest."""
     found: list[Way] = []
     if outside:
-        found += [Way(LOAD_BALANCER, OUTSIDE, outside, target) for target in targets.load_balancers]
-        found += [Way(NODE_PORT, OUTSIDE, outside, target) for target in targets.node_ports]
+        found += _from(OUTSIDE, outside, offered, LOAD_BALANCER, offered.load_balancers)
+        found += _from(OUTSIDE, outside, offered, NODE_PORT, offered.node_ports)
     for node, following in zip(nodes, [*nodes[1:], *nodes[:1]]):
         # One other node each: so every node is asked once and asks once, however many there are.
-        peer = [targets.pods[following]] if following != node and following in targets.pods else []
-        kinds = (
-            (CLUSTER_IP, targets.cluster_ips), (DNS, targets.dns), (POD_TO_POD, tuple(peer)),
-            (KUBERNETES, targets.kubernetes),
-        )  # fmt: skip
-        found += [
-            Way(kind, place, node, target)
-            for place in (POD, HOST)
-            for kind, listed in kinds
-            # Hosts ask the network's resolvers, not the cluster's.
-            if not (place == HOST and kind == DNS)
-            for target in listed
-        ]
-    held = (LOAD_BALANCER, CLUSTER_IP, POD_TO_POD)
-    more = [Way(way.kind, way.place, way.source, way.target, True) for way in found if way.kind in held]
-    return (*found, *(more if flows else ()))
+        peer = [offered.pods[following]] if following != node and following in offered.pods else []
+        for place in (POD, HOST):
+            found += _from(place, node, offered, CLUSTER_IP, offered.cluster_ips)
+            found += _from(place, node, offered, NAMES, offered.resolvers)
+            found += _from(place, node, offered, POD_TO_POD, peer)
+            found += _from(place, node, offered, KUBERNETES, offered.kubernetes)
+    return (*found, *(_kept(way) for way in found if flows and _kind(way.target.name) in _HELD))
 
 
-# -- what a prober writes
+def _from(place: str, source: str, offered: Offered, kind: str, ends: t.Iterable[End]) -> list[Way]:
+    by = "" if place == OUTSIDE else f" ({place})"
+    found = []
+    for host, port in ends:
+        target = Target("", host, port, _PROTOCOLS.get(kind, HTTP), path=offered.path)
+        name = f"{kind}{_FROM}{source}{by} to {target.address}"
+        found.append(Way(place, source, replace(target, name=name)))
+    return found
 
 
-def begun(way: Way, time: float, rate: float) -> str:
-    kind = ESTABLISHED if way.established else NEW
-    return json.dumps({
-        "event": "probe", "probe": _title(way), "time": time, "kind": kind, "target": str(way.target),
-        "interval": 1 / rate,
-    })  # fmt: skip
+def _kept(way: Way) -> Way:
+    return replace(way, target=replace(way.target, name=f"{way.target.name}, {ESTABLISHED}", kind=ESTABLISHED))
 
 
-def sample(way: Way, time: float, seconds: float, error: str = "") -> str:
-    told = {"event": "sample", "probe": _title(way), "time": time, "seconds": round(seconds, 4)}
-    return json.dumps({**told, "error": error} if error else told)
+def _kind(name: str) -> str:
+    return name.split(_FROM)[0]
 
 
-def ended(way: Way, time: float) -> str:
-    return json.dumps({"event": "probe_ended", "probe": _title(way), "time": time})
-
-
-def _title(way: Way) -> str:
-    return f"{way.name}, {ESTABLISHED}" if way.established else way.name
+def spec(found: t.Iterable[Way], seconds: float, rate: float) -> dict[str, t.Any]:
+    """What probe_service is given, for the ways of one place."""
+    return {"seconds": seconds, "probes": [asdict(replace(way.target, rate=rate)) for way in found]}
 
 
 # -- what came of it
@@ -148,7 +127,7 @@ def by_kind(probes: t.Sequence[Probe], end: float) -> tuple[Summary, ...]:
     """New connections kind by kind, then flows."""
     groups: dict[tuple[bool, str], list[Probe]] = {}
     for probe in probes:
-        groups.setdefault((probe.kind == ESTABLISHED, probe.name.split(_FROM)[0]), []).append(probe)
+        groups.setdefault((probe.kind == ESTABLISHED, _kind(probe.name)), []).append(probe)
     return tuple(
         summary(f"{kind}, {ESTABLISHED}" if flows else kind, found, end)
         for (flows, kind), found in sorted(groups.items(), key=lambda item: item[0])
@@ -164,4 +143,4 @@ def total(probes: t.Iterable[Probe], end: float, kind: str = NEW) -> Summary:
 def unheard(probes: t.Iterable[Probe], wanted: t.Iterable[Way]) -> tuple[str, ...]:
     """Ways of which not even the beginning is known: nobody tried them, so nothing can be said of them."""
     known = {probe.name for probe in probes if probe.samples or probe.begin is not None}
-    return tuple(_title(way) for way in wanted if _title(way) not in known)
+    return tuple(way.target.name for way in wanted if way.target.name not in known)
