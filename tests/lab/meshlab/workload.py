@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from kubernetes.client import ApiException
+
 from meshlab.cluster import Cluster
 
 IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.57"
