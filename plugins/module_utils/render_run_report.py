@@ -56,7 +56,7 @@ def _head(report: Document) -> str:
     if report["check"]:
         more.append("check mode: nothing was changed")
     if report["runs"] > 1:
-        more.append(f"{report['runs']} runs: the first was cut off")
+        more.append(f"{report['runs']} runs in one log")
     tiles = "".join(_tile(*tile) for tile in _tiles(report))
     return (
         f'<header><h1>{escape(report["title"])}</h1><p><b class="{colour}">{word}</b> '

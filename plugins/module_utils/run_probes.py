@@ -152,7 +152,8 @@ def complete(probe: Probe, end: float) -> tuple[Sample, ...]:
     for begin, stop in gaps:
         count = min(lacking, max(0, round((stop - begin) / probe.interval) - 1))
         step = (stop - begin) / (count + 1)
-        found += [Sample(begin + step * number, error=MISSING) for number in range(1, count + 1)]
+        due = (begin + step * number for number in range(1, count + 1))
+        found += [Sample(max(probe.begin, at), error=MISSING) for at in due]
         lacking -= count
     return tuple(sorted(found, key=lambda sample: sample.time))
 

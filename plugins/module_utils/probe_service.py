@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks services at a steady rate, and says what became of each request: the lines that run_probes reads.
 
-It is a program of its own too, `python3 service_probe.py SPEC`, for it is copied to where the traffic is to come from:
+It is a program of its own too, `python3 probe_service.py SPEC`, for it is copied to where the traffic is to come from:
 a host, or the network of a pod on it. So it needs Python 3.9 and nothing else. It ends after its time, and earlier when
 its standard input ends: it never outlives who started it.
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import run_probes, service_probe
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.service_probe import Target
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import probe_service, run_probes
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.probe_service import Target
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LOCAL = "127.0.0.1"
@@ -79,7 +79,7 @@ def probed(*targets: Target, seconds: float = 0.5) -> tuple[run_probes.Probe, ..
 
     async def go() -> list[str]:
         lines: list[str] = []
-        await service_probe.run(targets, seconds, lambda found: lines.append(json.dumps(found)), asyncio.Event())
+        await probe_service.run(targets, seconds, lambda found: lines.append(json.dumps(found)), asyncio.Event())
         return lines
 
     return run_probes.read(asyncio.run(go()))
@@ -90,7 +90,7 @@ def against(handler: Handler, seconds: float = 0.5, **more: Any) -> run_probes.P
         lines: list[str] = []
         async with serving(handler) as port:
             target = Target("p", LOCAL, port, **more)
-            await service_probe.run([target], seconds, lambda found: lines.append(json.dumps(found)), asyncio.Event())
+            await probe_service.run([target], seconds, lambda found: lines.append(json.dumps(found)), asyncio.Event())
         return lines
 
     (seen,) = run_probes.read(asyncio.run(go()))
@@ -152,7 +152,7 @@ def test_dns(code: int, error: str) -> None:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: Resolver(code), local_addr=(LOCAL, 0))
         target = Target("dns", LOCAL, transport.get_extra_info("sockname")[1], protocol="dns", rate=20)
-        await service_probe.run([target], 0.3, lambda found: lines.append(json.dumps(found)), asyncio.Event())
+        await probe_service.run([target], 0.3, lambda found: lines.append(json.dumps(found)), asyncio.Event())
         transport.close()
         return lines
 
@@ -161,14 +161,14 @@ def test_dns(code: int, error: str) -> None:
 
 
 def test_a_question_is_well_formed() -> None:
-    asked = service_probe.question("a.bc.", 7)
+    asked = probe_service.question("a.bc.", 7)
     assert asked == b"\0\x07\x01\0\0\x01\0\0\0\0\0\0" + b"\x01a\x02bc\0" + b"\0\x01\0\x01"
 
 
 def test_it_ends_with_its_standard_input() -> None:
     """As a program of its own, with an interpreter that knows nothing of the collection."""
     spec = {"seconds": 600, "probes": [{"name": "p", "host": "::1", "port": 1, "rate": 50}]}
-    program = Path(service_probe.__file__)
+    program = Path(probe_service.__file__)
     with subprocess.Popen(
         [sys.executable, "-I", str(program), json.dumps(spec)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as running:
