@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from meshlab import hostimage, podman
 from meshlab.lab import IMAGE
+from meshlab.playbook import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,8 @@ def box() -> Iterator[str]:
     if not podman.image_exists(image):
         podman.run(["import", "--quiet", str(archive / hostimage.ARCHIVE), image], timeout=600)
     podman.run(["rm", "--force", "--ignore", name])
-    options = ["--network", "none", "--cap-add", "NET_ADMIN", "--entrypoint", "sleep"]
-    podman.run(["run", "--detach", "--rm", "--name", name, *options, image, "600"])
+    inside = "/run/collections/ansible_collections/meshwright/k3s_cilium/plugins"
+    options = ["--network", "none", "--cap-add", "NET_ADMIN", "--volume", f"{ROOT / 'plugins'}:{inside}:ro"]
+    podman.run(["run", "--detach", "--rm", "--name", name, *options, "--entrypoint", "sleep", image, "600"])
     yield name
     podman.run(["rm", "--force", "--time", "0", name])

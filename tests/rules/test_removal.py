@@ -74,3 +74,20 @@ def test_a_restore_that_no_longer_fits_changes_nothing(box: str) -> None:
     now = {item.table: item for item in removals(rules.saved())}
     assert now["nat"].kept == ("KUBE-MARK-MASQ", "KUBE-POSTROUTING", "KUBE-SEP-BBBB", "KUBE-SVC-AAAA")
     assert before.count(":KUBE-") == rules.saved().count(":KUBE-")
+
+
+SWEEP = """
+import sys
+sys.path.insert(0, "/run/collections")
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import client_iptables as iptables
+found = iptables.backends()
+print(len(found), iptables.leftovers(found), sum(iptables.sweep(found).removed.values()), iptables.leftovers(found))
+"""
+
+
+def test_all_of_a_hosts_rules_at_once(box: str) -> None:
+    """As the host itself does it."""
+    every = [Rules(box, backend, family) for backend in ("nft", "legacy") for family in (4, 6)]
+    assert all(rules.load(loadable(6 if "ip6" in rules.program else 4, 5)) for rules in every)
+    done = podman.run(["exec", "-i", box, "python3", "-"], stdin=SWEEP).stdout.split()
+    assert done == ["4", str(4 * (12 + 5)), str(4 * (12 + 5)), "0"]
