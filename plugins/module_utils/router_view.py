@@ -7,6 +7,7 @@ Pure: texts come in, from FRR here (FRR itself, UniFi's gateways), from VyOS in 
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import asdict, dataclass, field
 
@@ -18,6 +19,12 @@ REACHED, NO_ROUTE, NO_NEIGHBOR = "reached", "no route", "no answer on the link"
 
 _FAMILY_KEYS = {"ipv4Unicast": IPV4, "ipv6Unicast": IPV6}
 _BAD_PEER_AS = ("bad peer as", "0202")
+# What bgpd's log has of connections that came in and ended before they were a session: nothing else remembers those.
+_LOGGED = re.compile(
+    r"OPEN receipt failed for peer: (?P<refused>\S+)"
+    r"|NOTIFICATION: (?P<way>sent to|received from) neighbor (?P<neighbor>\S+) \d+/\d+ \((?P<said>.*?)\)"
+)
+REFUSED_OPEN = "OPEN refused"
 _PREFIX_COUNT = ("pfxct", "maximum number of prefixes")
 
 
@@ -68,6 +75,7 @@ class View:
     md5: Md5 | None = None
     ports: tuple[int, ...] | None = None  # on which TCP connections are taken; None: not known
     paths: t.Mapping[str, str] = field(default_factory=dict)  # address → REACHED, NO_ROUTE, NO_NEIGHBOR
+    refusals: t.Mapping[str, str] = field(default_factory=dict)  # address → what ended its last attempts
     can_look: bool = True
     why_not: str = ""
 
@@ -201,6 +209,17 @@ def paths_of(answers: str) -> dict[str, str]:
     return found
 
 
+def refusals_of(log: str) -> dict[str, str]:
+    """From bgpd's latest lines: REFUSED_OPEN, or who told whom what."""
+    found: dict[str, str] = {}
+    for match in _LOGGED.finditer(log):
+        if match["refused"]:
+            found.setdefault(match["refused"], REFUSED_OPEN)
+        else:
+            found[match["neighbor"]] = f"{match['way'].split()[0]}: {match['said']}"
+    return found
+
+
 # -- what is wrong
 
 
@@ -225,8 +244,8 @@ def diagnose(wanted: Wanted, now: View, before: View | None = None) -> str:
     if peer is not None and peer.state == ESTABLISHED:
         return "Established"
     causes = (
-        _told_by_bgp(wanted, peer), _told_by_path(wanted, now), _told_by_ports(wanted, now),
-        _told_by_md5(now, before), _told_last(peer), _told_by_absence(peer),
+        _told_by_bgp(wanted, peer), _told_by_log(wanted, peer, now), _told_by_path(wanted, now),
+        _told_by_ports(wanted, now), _told_by_md5(now, before), _told_last(peer), _told_by_absence(peer),
     )  # fmt: skip
     return f"{state_of(wanted, now)}: {next((cause for cause in causes if cause), 'nothing tells why')}"
 
@@ -246,6 +265,18 @@ def _told_by_bgp(wanted: Wanted, peer: PeerSeen | None) -> str:
         expected = peer.remote_asn or wanted.asn
         return f"wrong ASN: it is not in AS {expected}, which the router expects ({peer.reason})"
     return "shut down on the router by an administrator" if "admin" in told and "idle" in told else ""
+
+
+def _told_by_log(wanted: Wanted, peer: PeerSeen | None, now: View) -> str:
+    said = now.refusals.get(wanted.neighbor, "")
+    expected = (peer.remote_asn if peer is not None else 0) or wanted.asn
+    if any(word in said.lower() for word in _BAD_PEER_AS):
+        if said.startswith("received"):
+            return f"wrong ASN: the other side expects another AS of the router ({said})"
+        return f"wrong ASN: it is not in AS {expected}, which the router expects ({said})"
+    if said == REFUSED_OPEN:
+        return f"wrong ASN, or the router's own id: the router refuses its OPEN, and expects AS {expected}"
+    return ""
 
 
 def _told_by_path(wanted: Wanted, now: View) -> str:

@@ -49,6 +49,11 @@ options:
     description: Seconds to wait.
     type: int
     default: 60
+  description:
+    description:
+      - BGP as M(meshwright.k3s_cilium.bgp_plan) returns it. With it, a UniFi gateway with SSH is first given half a
+        minute to take over what it has stored, since until then it shows its former sessions.
+    type: dict
 """
 
 EXAMPLES = r"""

@@ -29,6 +29,7 @@ _VTYSH = (
     ("neighbors", "show bgp neighbors json"),
 )
 _TABLE = "vtysh -c 'show bgp {family} unicast json detail'"
+_LATELY = 20  # seconds of the log: as long as nodes take between attempts, and not what was before the change
 _PLAIN_TABLE = "vtysh -c 'show bgp {family} unicast json'"
 
 
@@ -58,6 +59,7 @@ def script(addresses: t.Iterable[str]) -> str:
             "*) printf '%s\\n' \"$r\";; esac",  # echo would make line ends of the JSON's own \\n
         ]
     lines += [f"echo; echo '{_MARK}netstat'", "cat /proc/net/netstat"]
+    lines += [f"echo; echo '{_MARK}log'", f"journalctl -q -t bgpd --since=-{_LATELY}s -o cat -n 300 2>/dev/null"]
     lines += [f"echo; echo '{_MARK}tcp'", "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null"]
     lines.append(f"echo; echo '{_MARK}paths'")
     lines += [
@@ -84,6 +86,7 @@ def view_of(parts: t.Mapping[str, str]) -> View:
         md5=md5,
         ports=ports or None,
         paths=router_view.paths_of(parts.get("paths", "")),
+        refusals=router_view.refusals_of(parts.get("log", "")),
     )
 
 
@@ -98,6 +101,11 @@ def router_name(action: t.Any, task_vars: t.Mapping[str, t.Any]) -> str:
     return str(action._task.delegate_to or task_vars["inventory_hostname"])
 
 
+def with_ssh(variables: t.Mapping[str, t.Any]) -> bool:
+    """Whether Ansible's own connection reaches a UniFi gateway."""
+    return bool(boolean(plain(variables.get("bgp_unifi_ssh", False)), strict=False))
+
+
 def reader_for(action: t.Any, task_vars: t.Mapping[str, t.Any], addresses: t.Iterable[str] = ()) -> RouterReader:
     name = router_name(action, task_vars)
     groups = task_vars.get("groups", {})
@@ -105,7 +113,7 @@ def reader_for(action: t.Any, task_vars: t.Mapping[str, t.Any], addresses: t.Ite
     variables = task_vars["hostvars"][name]
     if kind == VYOS:
         return VyosReader(_vyos(action, name, variables))
-    if kind == UNIFI and not boolean(plain(variables.get("bgp_unifi_ssh", False)), strict=False):
+    if kind == UNIFI and not with_ssh(variables):
         return BlindReader()
     if kind:
         return FrrReader(RawHost(action), addresses)

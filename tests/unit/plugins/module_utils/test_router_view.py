@@ -114,3 +114,18 @@ def test_a_goal() -> None:
     ]  # fmt: skip
     gone = goal_of({"gone_next_hops": [NODE]})
     assert gone.missing(view) == [f"routes by {NODE} are still there"] and gone.missing(rv.View()) == []
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("BGP OPEN receipt failed for peer: 192.0.2.11", "wrong ASN, or the router's own id"),
+        ("%NOTIFICATION: sent to neighbor 192.0.2.11 2/2 (OPEN Message Error/Bad Peer AS) 2 bytes", "not in AS 65000"),
+        ("%NOTIFICATION: received from neighbor 192.0.2.11 2/2 (OPEN Message Error/Bad Peer AS)", "expects another AS"),
+        ("%NOTIFICATION: sent to neighbor 192.0.2.99 2/2 (OPEN Message Error/Bad Peer AS)", "no TCP connection"),
+    ],
+)
+def test_what_only_the_log_remembers(log: str, told: str) -> None:
+    """A connection that came in and was refused leaves no trace in FRR's own neighbour."""
+    peer = rv.PeerSeen("192.0.2.11", "ipv4", "Connect", 65000)
+    assert told in rv.diagnose(rv.Wanted("192.0.2.11", "ipv4"), rv.View((peer,), refusals=rv.refusals_of(log)))
