@@ -14,7 +14,7 @@ from meshlab.ends import Ends, faults
 
 testinfra_hosts = ["local://"]
 # A change that no session notices.
-CHANGE: dict[str, object] = {"bgp_router_max_prefixes": 321}
+CHANGE: dict[str, object] = {"bgp_router_max_prefixes": 321, "bgp_router_accept": ["198.51.100.0/24"]}
 UNIFI_FAULTS: list[tuple[dict[str, object], str]] = [
     ({"kind": "unauthorized"}, "see that the API key is right"),
     ({"kind": "unsupported"}, "needs UniFi OS 4.1.13"),
@@ -26,7 +26,7 @@ VYOS_FAULTS: list[tuple[dict[str, object], str]] = [
     ({"down": 502}, "not up behind its web server"),
     ({"error_500": True}, "500"),
     ({"refuse_commit": "the peers are on strike"}, "the peers are on strike"),
-    ({"fail_component": "bgp"}, "taken back"),
+    ({"fail_component": "bgp"}, "a part had landed and was taken back"),
 ]
 
 
@@ -34,7 +34,7 @@ VYOS_FAULTS: list[tuple[dict[str, object], str]] = [
 def test_the_unifi_application_fails(ends: Ends, fault: dict[str, object], says: str) -> None:
     with faults(ends.lab.hosts["udm"], [fault]):
         run = ends.router("udm", CHANGE).refused()
-    assert says in run.output
+    assert says in run.output, run.tail()
     assert "udm" in run.recap and run.recap["udm"].failed == 1
 
 
@@ -49,7 +49,7 @@ def test_a_busy_unifi_application_is_waited_for(ends: Ends) -> None:
 def test_the_vyos_api_fails(ends: Ends, fault: dict[str, object], says: str) -> None:
     with faults(ends.lab.hosts["vyos1"], fault):
         run = ends.router("vyos1", CHANGE).refused()
-    assert says in run.output
+    assert says in run.output, run.tail()
     assert run.recap["vyos1"].failed == 1
 
 

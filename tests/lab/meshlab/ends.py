@@ -69,6 +69,8 @@ class Ends:
                 router.role, "/etc/frr/frr.conf"
             )
             found[f"{name} {path}"] = router.run(["cat", path], check=False).stdout
+        if not self.lab.paths.kubeconfig.exists():
+            return found
         custom = client.CustomObjectsApi(config.new_client_from_config(str(self.lab.paths.kubeconfig)))
         for version, plural in KINDS:
             for item in custom.list_cluster_custom_object("cilium.io", version, plural)["items"]:
