@@ -23,8 +23,8 @@ PLAY = ("ansible-playbook", "-i", "inventories/lab")
 # Scenarios in the order in which one cluster walks through them, those that need a cluster of their own, and of these
 # the ones that only `make test-full` runs.
 SHARED_SCENARIOS = ("default", "k3s_ha", "cilium_stage1", "bgp_udm")
-OWN_SCENARIOS = ("greenfield_stage2",)
-FULL_SCENARIOS = ("install_variants",)
+OWN_SCENARIOS = ("greenfield_stage2", "bgp_vyos_ipv6")
+FULL_SCENARIOS = ("install_variants", "bgp_dualstack")
 
 
 @dataclass(frozen=True)
