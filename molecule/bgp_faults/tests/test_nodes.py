@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from meshlab import frr
 from meshlab.cluster import Cluster
-from meshlab.ends import Ends, extra, wait
+from meshlab.ends import Ends, extra, lose, wait
 from meshlab.playbook import Run
 from meshlab.traffic import Probe, Seen, probe
 from meshlab.workload import Workload
@@ -62,8 +62,7 @@ def test_a_node_is_lost(ends: Ends, cluster: Cluster, local: Workload, restart: 
         with Probe(client, address, 80, path="/hostname", rate=20) as running:
             begin = time.monotonic()
             time.sleep(3)
-            node.kill()
-            killed = time.monotonic()
+            killed = lose(node)
             took = gone(ends, f"{address}/32", node.ip, killed)
             time.sleep(4)
         report(f"restart {restart}", running.seen, killed - begin, took)

@@ -18,7 +18,7 @@ from meshlab.workload import Workload
 
 testinfra_hosts = ["local://"]
 POOL = POOLS["ipv4"]
-BEFORE = ("--extra-vars", f"@{Path(__file__).parent.parent / 'l2.yml'}")
+BEFORE = ("--extra-vars", f"@{Path(__file__).parent.parent / 'vars/l2.yml'}")
 NETWORK = {"name": "services", "purpose": "corporate", "enabled": True, "ip_subnet": POOL.replace(".0/", ".1/")}
 
 

@@ -108,6 +108,15 @@ def faults(router: Host, what: object) -> Iterator[None]:
         router.run(["rm", "-f", path])
 
 
+def lose(host: Host) -> float:
+    """Power off, and when that was. It falls silent first: a killed process's connections are ended by its kernel,
+    which here lives on."""
+    begin = time.monotonic()
+    host.run(["ip", "link", "set", host.ports[0].interface, "down"])
+    host.kill()
+    return begin
+
+
 class Cut:
     """The way between a router and the controller, which `cut` ends; its sessions with nodes stay."""
 
