@@ -150,7 +150,8 @@ class Bgp:
     external_ips: tuple[str, ...] = ()  # prefixes in which services' externalIPs lie
     node_mask: t.Mapping[str, int] = field(default_factory=lambda: {IPV4: 24, IPV6: 64})  # of a node's pod CIDR
     cilium_version: str = "1.20.2"
-    secrets_namespace: str = "kube-system"  # in which Cilium looks for passwords (bgpControlPlane.secretsNamespace.name)
+    # Where Cilium looks for passwords (bgpControlPlane.secretsNamespace.name).
+    secrets_namespace: str = "kube-system"
 
     def router(self, name: str) -> Router | None:
         return next((router for router in self.routers if router.name == name), None)

@@ -45,7 +45,7 @@ ANNOUNCEMENT_LABEL = "meshwright.k3s-cilium/announcement"
 # (pkg/bgp/manager/reconciler/service.go), so "everything" has to be said by an expression.
 QUIET_LABEL = "meshwright.k3s-cilium/not-announced"
 INSTANCE = "main"
-PASSWORD_KEY = "password"  # noqa: S105 - the key's name, as Cilium reads it
+PASSWORD_KEY = "password"  # the key of the Secret, as Cilium reads it
 
 _ADDRESSES = {LOAD_BALANCER_IPS: "LoadBalancerIP", EXTERNAL_IPS: "ExternalIP", CLUSTER_IPS: "ClusterIP"}
 _ROOM = 63  # of a label's value, which an announcement's name becomes

@@ -168,8 +168,9 @@ def _result(step: Document) -> Cell:
 
 
 def _probes(report: Document) -> str:
-    columns: list[Cell] = ["Probe", ("To", "free"), ("Sent", "num"), ("Failed", "num"), ("of these not even sent", "num"),
-                           ("Longest gap", "num"), ("Median", "num"), ("99 %", "num"), ("Slowest", "num")]  # fmt: skip
+    columns: list[Cell] = ["Probe", ("To", "free"), ("Sent", "num"), ("Failed", "num"),
+                           ("of these not even sent", "num"), ("Longest gap", "num"),
+                           ("Median", "num"), ("99 %", "num"), ("Slowest", "num")]  # fmt: skip
     tables = []
     for kind, title in TITLES.items():
         rows = [_probe(probe) for probe in report["probes"] if probe["kind"] == kind]

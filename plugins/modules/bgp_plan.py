@@ -41,7 +41,8 @@ summary:
   type: list
   elements: str
 sessions:
-  description: The sessions that there have to be, by router; of each the neighbour's address, family and ASN, and the port.
+  description: The sessions that there have to be, by router. Each has the neighbour's address, its family and ASN, and
+    the port.
   returned: something is wanted
   type: dict
 timeout:

@@ -93,7 +93,7 @@ def prefix_from_environment() -> str:
     if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", prefix):
         raise LabError(f"MESHLAB_PREFIX is {prefix!r}: wanted a letter, then at most 11 lower-case letters and digits")
     if re.fullmatch(r"[0-9a-f]+", prefix):  # podman takes the beginning of a network's id for its name
-        raise LabError(f"MESHLAB_PREFIX is {prefix!r}: wanted one that is no hexadecimal number, with a letter from g on")
+        raise LabError(f"MESHLAB_PREFIX is {prefix!r}: wanted a letter from g on, so that it is no number")
     return prefix
 
 

@@ -104,6 +104,7 @@ OPTIONS = [
     ({"routing_mode": "tunnel", "tunnel_protocol": "geneve"}, "tunnelProtocol", "geneve"),
     ({"routing_mode": "tunnel"}, "autoDirectNodeRoutes", None),
     ({"routing_mode": "tunnel"}, "ipv4NativeRoutingCIDR", None),
+    ({"bgp": True}, "bgpControlPlane.enabled", True),
 ]
 
 
@@ -115,7 +116,8 @@ def test_options(options: dict[str, Any], path: str, wanted: Any) -> None:
 def test_every_option_is_tried() -> None:
     tried = {name for options, _path, _wanted in OPTIONS for name in options}
     known = {field.name for field in dataclasses.fields(CiliumOptions)}
-    assert known - tried == {"bpf_masquerade", "gateway_api"}, "the other two belong to stage 2 and are tried there"
+    at_stage_2 = {"bpf_masquerade", "gateway_api", "l2_announcements"}
+    assert known - tried == at_stage_2, "those that belong to stage 2 are tried there"
 
 
 def test_stage_1_is_beside_kube_proxy() -> None:
