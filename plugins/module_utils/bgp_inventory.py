@@ -259,5 +259,3 @@ def _texts(value: t.Any) -> tuple[str, ...]:
 
 def _mapping(value: t.Any) -> t.Mapping[str, t.Any]:
     return dict(value) if isinstance(value, dict) else {}
-
-

@@ -151,4 +151,3 @@ def _activation(bgp: Bgp, router: Router, family: str) -> list[str]:
     found = [f"neighbor {names.group} {line}" for line in lines]
     kind = "maximum-paths ibgp" if policy.is_ibgp(bgp, router) else "maximum-paths"
     return [*found, *([f"{kind} {router.ecmp_paths}"] if router.ecmp_paths else [])]
-

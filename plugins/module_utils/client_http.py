@@ -244,8 +244,8 @@ def _unchecked() -> ssl.SSLContext:
 
 
 def _fingerprint(connection: http.client.HTTPSConnection) -> str:
-    assert isinstance(connection.sock, ssl.SSLSocket)
-    return hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
+    sock = t.cast("ssl.SSLSocket", connection.sock)
+    return hashlib.sha256(sock.getpeercert(binary_form=True) or b"").hexdigest()
 
 
 def _read(sock: socket.socket, answer: http.client.HTTPResponse, end: float) -> bytes:

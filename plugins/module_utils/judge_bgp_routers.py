@@ -291,5 +291,3 @@ def _twice(routers: Owned, nodes: Owned, wanted: str) -> Findings:
 def _taken(host: str, thing: str, text: str, other: str, wanted: str) -> Finding:
     check = ROUTERS
     return refuse(host, check, thing, f"{text}, which {other} has too", wanted, "change one of the two")
-
-

@@ -220,4 +220,3 @@ def _service(item: Object) -> Service:
     return Service(
         item["metadata"]["namespace"], item["metadata"]["name"], int(spec.get("healthCheckNodePort") or 0), addresses
     )
-

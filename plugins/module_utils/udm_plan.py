@@ -28,6 +28,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 
 LARGEST = {"description": 128, "file_name": 256}
 
+
 @dataclass(frozen=True)
 class Step:
     """`wanted` is written, or where it is None the file is removed. `why` is empty when nothing is to be done."""
