@@ -57,7 +57,7 @@ def test_a_router_is_lost_during_the_run(ends: Ends) -> None:
     """The routers before it are done; it is named; the next run, after it is back, has nothing to do."""
     lost = ends.lab.hosts["frr1"]
     try:
-        run = ends.play(at={r"TASK \[.*Bring the cluster's end": lambda: lose(lost)}).refused()
+        run = ends.play(at={r"PLAY \[Bring in the routers' end": lambda: lose(lost)}).refused()
         assert run.recap["frr1"].unreachable + run.recap["frr1"].failed == 1
         assert run.recap["udm"].failed == run.recap["vyos1"].failed == 0
         ends.established(without=["frr1"])

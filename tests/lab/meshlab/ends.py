@@ -68,7 +68,7 @@ class Ends:
             path = {"unifi": "/var/lib/meshlab/unifi/bgp.json", "vyos": "/var/lib/meshlab/vyos/config.boot"}.get(
                 router.role, "/etc/frr/frr.conf"
             )
-            found[f"{name} {path}"] = router.run(["cat", path], check=False).stdout
+            found[f"{name} {path}"] = "\n".join(sorted(router.run(["cat", path], check=False).stdout.splitlines()))
         if not self.lab.paths.kubeconfig.exists():
             return found
         custom = client.CustomObjectsApi(config.new_client_from_config(str(self.lab.paths.kubeconfig)))
