@@ -46,15 +46,6 @@ def test_the_host_is_at_the_root_of_its_own_groups(host: Host) -> None:
     assert all(line.split(":", 2)[2] in ("/", "/init.scope") for line in lines)
 
 
-def test_debians_containerd_does_not_run(host: Host) -> None:
-    assert host.service("containerd").is_masked
-    assert not host.service("containerd").is_running
-
-
-def test_var_lib_rancher_is_on_a_real_filesystem(host: Host) -> None:
-    assert host.check_output("stat -f -c %T /var/lib/rancher") not in ("overlayfs", "tmpfs")
-
-
 def test_hosts_reach_each_other_unchanged(host: Host) -> None:
     """The file server answers with the address that it sees."""
     address = host.check_output("hostname -I").split()[0]
