@@ -50,7 +50,7 @@ CHECK = (
     Step("ansible-lint", "roles, playbooks, metadata: the production profile", ("ansible-lint", "-q", "--nocolor")),
     Step("docs", "docs/reference says what the code says", (PYTHON, "tests/docs.py", "--check")),
     Step("tree", "the tree itself: argument specs, decisions, documentation, file rules", pytest("tests/check")),
-    Step("unit", "plans, renderers, judgements and clients, without a host", pytest("tests/unit")),
+    Step("unit", "plans, renderers, judgements and clients, without a host", pytest("tests/unit", "-n", "2")),
 )
 SANITY = (
     Step("sanity", "ansible-test sanity on an installed copy of the tarball", ("tests/sanity.sh",)),

@@ -31,9 +31,9 @@ def test_what_is_not_confirmed_goes_by_itself(new: Router) -> None:
     new.device.stop()
     new.clock.now += 61
     new.device._rearm()
-    eventually(lambda: not new.device.pending)
-    assert new.exists("BGP", "neighbor", "198.51.100.20")
-    assert "neighbor 198.51.100.20 remote-as 64999" in new.frr.lines
+    # FRR hears of it last.
+    eventually(lambda: "neighbor 198.51.100.20 remote-as 64999" in new.frr.lines)
+    assert new.exists("BGP", "neighbor", "198.51.100.20") and not new.device.pending
 
 
 def test_a_reboot_takes_what_was_never_saved_too(new: Router) -> None:
