@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp
@@ -104,7 +105,7 @@ class Busy(Cluster):
 
 
 def test_an_api_server_that_is_busy_for_a_moment() -> None:
-    cluster, clock = Busy(), SimpleNamespace(now=lambda: 0.0, sleep=lambda _seconds: None)
+    cluster, clock = Busy(), Turned()
     assert run(cluster, clock=clock)
     assert not run(cluster, clock=clock)
 

@@ -3,26 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp_state as state
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 NODES = (model.Node("a", "a", ("192.0.2.11",)), model.Node("b", "b", ("192.0.2.12",)))
 UDM = model.Router("udm", model.UNIFI, 64512, ("192.0.2.1",), families=("ipv4",))
 TWO = model.Router("two", model.FRR, 64513, ("192.0.2.2",), families=("ipv4",))
 HOME = model.Bgp("home", 65000, nodes=NODES, routers=(UDM, TWO))
-
-
-class Turned(Clock):
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 def config(node: str, **states: str) -> dict[str, Any]:

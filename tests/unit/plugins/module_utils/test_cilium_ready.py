@@ -4,24 +4,14 @@ import dataclasses
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_ready
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import Agent, AgentSays
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import Unreachable
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 SAYS = AgentSays("Ok", "", "False", 3, (), 2, 2, ())
 AGENT = Agent("a", True, False, "cilium-a", "uid", True, SAYS)
-
-
-class Turned(Clock):
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 def workload(name: str, generation: int = 2, **status: int) -> dict[str, Any]:

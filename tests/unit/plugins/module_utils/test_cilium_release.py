@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_release
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 
 def record(version: int, status: str = "deployed", values: Any = None, chart: str = "1.20.2") -> dict[str, Any]:
@@ -44,16 +44,6 @@ class Records:
 
     def delete(self, _kind: str, name: str, _namespace: str) -> None:
         self.deleted.append(name)
-
-
-class Turned(Clock):
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 def kube(*looks: list[dict[str, Any]]) -> Any:

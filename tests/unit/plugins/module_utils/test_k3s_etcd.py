@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_etcd
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_etcd import Answer, Etcd, read_active_peers
@@ -48,17 +49,6 @@ class Known(Etcd):
 
     def healthy(self) -> bool | None:
         return self.changes.get("healthy", True)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 def test_a_whole_cluster() -> None:
@@ -118,14 +108,14 @@ def test_nobody_goes_without_a_quorum_of_the_others() -> None:
 
 
 def test_k3s_removes_the_member_itself_within_the_grace() -> None:
-    etcd, clock = Known(gone_after=3, peers={0xB2: True}), Clock()
+    etcd, clock = Known(gone_after=3, peers={0xB2: True}), Turned()
     assert k3s_etcd.await_removal(etcd, "server3", 30, clock) == (True, ())  # type: ignore[arg-type]
     assert clock.time == 3.0
 
 
 def test_a_member_that_stays_is_named() -> None:
     etcd = Known(peers={0xB2: True})
-    assert k3s_etcd.await_removal(etcd, "server3", 2, Clock()) == (True, (0xC3,))  # type: ignore[arg-type]
+    assert k3s_etcd.await_removal(etcd, "server3", 2, Turned()) == (True, (0xC3,))  # type: ignore[arg-type]
 
 
 def test_metrics() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_journal
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut
@@ -21,17 +22,6 @@ UNAUTHORIZED = (
     'time="2026-11-21T14:00:00Z" level=error msg="Failed to validate connection to cluster at https://192.0.2.1:6443: '
     f'failed to get CA certs: 401 Unauthorized (token: {TOKEN})"'
 )
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 @pytest.mark.parametrize(
@@ -60,7 +50,7 @@ def start(*looks: dict[str, str], said: Sequence[str] = (), timeout: float = 60)
     def unit(_name: str) -> dict[str, str]:
         return left.pop(0) if len(left) > 1 else left[0]
 
-    clock = Clock()
+    clock = Turned()
     return Start("k3s", "one", "", timeout, [TOKEN], clock, unit, lambda _name, _cursor: said)  # type: ignore[arg-type]
 
 

@@ -4,22 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import validate_run
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Output
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
-
-
-class Turned(Clock):
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 class Cluster:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from turned import Turned
 from vyos import show
 from vyos.device import Session
 from vyos.testing import KEY
@@ -32,7 +33,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model im
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_http import Answer, Https, Unanswered
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.vyos_plan import Op
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 PASSWORD = "canary-md5"
 ROUTER = Router(
@@ -46,17 +46,6 @@ BGP = Bgp(
     announcements=(Announcement("lb", LOAD_BALANCER_IPS), Announcement("pods", POD_CIDRS, local_preference=99)),
     pod_cidrs=("10.42.0.0/16", "2001:db8:42::/56"),
 )
-
-
-class Ticks(Clock):
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 class Wire(Https):
@@ -122,7 +111,7 @@ class Rig:
         self.router = replace(ROUTER, version=version)
 
     def run(self, bgp: Bgp = BGP, check: bool = False, **changed: t.Any) -> vyos_run.Run:
-        return vyos_run.Run(self.device, bgp, replace(self.router, **changed), check, Ticks())
+        return vyos_run.Run(self.device, bgp, replace(self.router, **changed), check, Turned())
 
     @property
     def lines(self) -> list[str]:

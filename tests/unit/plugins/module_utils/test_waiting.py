@@ -3,20 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import TimedOut, Unreachable
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock, wait_until
-
-
-class Turned(Clock):
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import wait_until
 
 
 def test_returns_what_was_wanted() -> None:
