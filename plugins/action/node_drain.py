@@ -6,27 +6,17 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain import drain
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import Consent, sort_out
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import OnController, say
 
 
-class ActionModule(ActionBase):
-    _requires_connection = False
-    _supports_check_mode = True
+class ActionModule(OnController):
     _VALID_ARGS = frozenset({"kubeconfig", "node", "timeout", "grace_period", "delete_emptydir", "force"})
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
-        try:
-            return {**result, **_run(plain(self._task.args), self._task.check_mode)}
-        except MeshwrightError as error:
-            return {**result, "failed": True, **error.fail_args()}
+    def answer(self, given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+        return _run(given, check)
 
 
 def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
@@ -40,7 +30,7 @@ def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
     began = time.monotonic()
     done = drain(
         kube, node, consent, timeout=float(given.get("timeout") or 300), grace=None if grace < 0 else grace,
-        say=lambda text: Display().display(f"  {text}"),
+        say=say,
     )  # fmt: skip
     took = round(time.monotonic() - began, 1)
     return {"changed": bool(done.gone), "gone": list(done.gone), "left": list(done.left), "took": took}

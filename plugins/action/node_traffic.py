@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maintenance
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maintenance_plan as plans
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, sentences
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import as_plan
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import OnController, say
 
 _STEPS = {
     "cordoned": plans.CORDON, "withdrawn": plans.WITHDRAW, "uncordoned": plans.UNCORDON, "announced": plans.ANNOUNCE,
@@ -21,17 +18,11 @@ _STEPS = {
 _TARGETS = {"uncordoned": plans.IN, "announced": plans.IN}
 
 
-class ActionModule(ActionBase):
-    _requires_connection = False
-    _supports_check_mode = True
+class ActionModule(OnController):
     _VALID_ARGS = frozenset({"kubeconfig", "node", "state", "target", "accept_cordoned", "timeout"})
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
-        try:
-            return {**result, **_run(plain(self._task.args), self._task.check_mode)}
-        except MeshwrightError as error:
-            return {**result, "failed": True, **error.fail_args()}
+    def answer(self, given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+        return _run(given, check)
 
 
 def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
@@ -59,9 +50,6 @@ def _due(seen: maintenance.Look, step: str) -> bool:
 
 
 def _after(kube: Kube, name: str, step: str, timeout: float) -> maintenance.Look:
-    def say(text: str) -> None:
-        Display().display(f"  {text}")
-
     if step == plans.WITHDRAW:
         return maintenance.wait_out(kube, name, timeout, say)
     if step == plans.ANNOUNCE:

@@ -7,25 +7,17 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import run_report
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.render_run_report import page
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import OnController
 
 
-class ActionModule(ActionBase):
-    _requires_connection = False
-    _supports_check_mode = True
+class ActionModule(OnController):
     _VALID_ARGS = frozenset({"logs", "html", "json", "title"})
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
-        try:
-            return {**result, **_run(plain(self._task.args), self._task.check_mode)}
-        except MeshwrightError as error:
-            return {**result, "failed": True, **error.fail_args()}
+    def answer(self, given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+        return _run(given, check)
 
 
 def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:

@@ -12,25 +12,17 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import udm_run
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import router_arguments
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.router_arguments import TEXT
 
-TEXT = {"type": "str", "default": ""}
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
-    "description": {"type": "dict", "required": True},
-    "router": {"type": "str", "required": True},
-    "state": {
-        "type": "str", "default": "present", "choices": ["present", "absent", "rendered", "confirmed", "restored"],
-    },
-    "url": TEXT,
+    **router_arguments.ARGUMENTS,
     "site": {"type": "str", "default": "default"},
     "api_key": {**TEXT, "no_log": True},
     "username": TEXT,
     "password": {**TEXT, "no_log": True},
-    "ca_path": TEXT,
-    "fingerprint": TEXT,
-    "timeout": {"type": "int", "default": 30},
     "replace_foreign": {"type": "bool", "default": False},
-    "former": {"type": "dict"},
 }
 
 
@@ -40,7 +32,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
-        _, given = self.validate_argument_spec(ARGUMENTS, required_if=[("state", "restored", ["former"])])
+        _, given = self.validate_argument_spec(ARGUMENTS, required_if=router_arguments.REQUIRED_IF)
         try:
             return {**result, **udm_run.run(plain(given), check=bool(self._task.check_mode))}
         except udm_run.Failed as error:

@@ -12,25 +12,17 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_m
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_render_vyos import masked, typed
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_http import Https
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import router_arguments
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.router_arguments import TEXT
 
 HTTP, NETWORK_CLI = "http", "network_cli"
-TEXT = {"type": "str", "default": ""}
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
-    "description": {"type": "dict", "required": True},
-    "router": {"type": "str", "required": True},
-    "state": {
-        "type": "str", "default": "present", "choices": ["present", "absent", "rendered", "confirmed", "restored"],
-    },
+    **router_arguments.ARGUMENTS,
     "transport": {"type": "str", "default": HTTP, "choices": [HTTP, NETWORK_CLI]},
-    "url": TEXT,
     "key": {**TEXT, "no_log": True},
-    "ca_path": TEXT,
-    "fingerprint": TEXT,
-    "timeout": {"type": "int", "default": 30},
     "confirm_minutes": {"type": "int", "default": 2},
     "unsaved": {"type": "bool", "default": True},
-    "former": {"type": "dict"},
 }
 Result = dict[str, t.Any]
 
@@ -41,7 +33,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result = t.cast("Result", super().run(tmp, task_vars))
-        _, given = self.validate_argument_spec(ARGUMENTS, required_if=[("state", "restored", ["former"])])
+        _, given = self.validate_argument_spec(ARGUMENTS, required_if=router_arguments.REQUIRED_IF)
         given = plain(given)
         try:
             return {**result, **self._bring(given)}
