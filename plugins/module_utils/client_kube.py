@@ -9,6 +9,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible.module_utils.basic import missing_required_lib
+
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 
 IMPORT_ERROR: str | None = None
@@ -29,6 +31,12 @@ FIELD_MANAGER = "meshwright"
 _TIMEOUT = (5, 30)
 # The API server or what it stands on is busy or starting: worth another look.
 _PASSING = frozenset({429, 500, 502, 503, 504})
+
+
+def need_library(module: t.Any) -> None:
+    """For a module's main(): ends it, with the way to mend that, where the library is missing."""
+    if IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=IMPORT_ERROR)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ table:
 
 from dataclasses import asdict
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_services, bgp_validate, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp import description
@@ -87,8 +87,7 @@ def main() -> None:
         "fail": {"type": "bool", "default": True},
     }
     module = AnsibleModule(arguments, supports_check_mode=True)
-    if client_kube.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client_kube.IMPORT_ERROR)
+    client_kube.need_library(module)
     try:
         bgp, views = description(module), module.params["views"]
         cluster = bgp_services.cluster(client_kube.Kube.from_kubeconfig(module.params["kubeconfig"]))

@@ -65,7 +65,7 @@ steps:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_plan import diff
@@ -80,8 +80,7 @@ def main() -> None:
         "prune": {"type": "bool", "default": True},
     }
     module = AnsibleModule(arguments, supports_check_mode=True)
-    if client_kube.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client_kube.IMPORT_ERROR)
+    client_kube.need_library(module)
     try:
         bgp = cilium_bgp.description(module)
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])

@@ -83,7 +83,7 @@ table:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp_state, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
@@ -91,8 +91,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 
 def main() -> None:
     module = AnsibleModule({"kubeconfig": {"type": "path", "required": True}}, supports_check_mode=True)
-    if client_kube.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client_kube.IMPORT_ERROR)
+    client_kube.need_library(module)
     try:
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])
         answer = cilium_bgp_state.told(cilium_bgp_state.look(kube))

@@ -154,7 +154,7 @@ gateway_api:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import plan as make_plan
@@ -179,8 +179,7 @@ ARGUMENTS = {
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    if client_kube.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client_kube.IMPORT_ERROR)
+    client_kube.need_library(module)
     try:
         wish = cilium_call.wish_from(module.params)
         secrets = cilium_call.secrets_of(wish)

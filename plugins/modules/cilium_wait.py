@@ -66,7 +66,7 @@ problems:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_ready, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import table, told
@@ -80,8 +80,7 @@ def main() -> None:
         "timeout": {"type": "int", "default": 300},
     }
     module = AnsibleModule(arguments, supports_check_mode=True)
-    if client_kube.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client_kube.IMPORT_ERROR)
+    client_kube.need_library(module)
     try:
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])
         if module.check_mode:

@@ -79,7 +79,7 @@ matrix:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import client_kube, validate_run
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
@@ -98,8 +98,7 @@ ARGUMENTS = {
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    if client_kube.IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=client_kube.IMPORT_ERROR)
+    client_kube.need_library(module)
     if module.check_mode:
         module.exit_json(changed=False)
     try:
