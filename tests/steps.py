@@ -1,5 +1,6 @@
 """Runs named steps one after the other: says what each is about, how it went, and how long it took.
 
+At the end the telling lines of what failed are printed again, because of a long output often only the end is kept.
 The last line is `N passed, N failed`. A step that cannot run because one it needs has failed counts as failed, so
 that nothing is left out silently.
 """
@@ -7,10 +8,12 @@ that nothing is left out silently.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,6 +79,10 @@ FAULTS = Step(
 FAULTS_CORE = replace(FAULTS, command=(*FAULTS.command, "-m", "not full"))
 BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "tests/bench")))
 
+# What a failure is told by: Ansible's, pytest's and the lab's own words.
+TELLING = re.compile(r"fatal:|^\[ERROR\]|^E  |^FAILED |^ERROR |^meshlab: |Error: ")
+MOST_TOLD, LONGEST_TOLD = 12, 900
+
 NEXT = """
 The cluster is up. What to do next:
   export KUBECONFIG=$(make kubeconfig)        then kubectl get nodes, helm -n kube-system list …
@@ -120,36 +127,61 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     return targets[target]
 
 
-def run(step: Step, failed: set[str]) -> bool:
-    """Run one step, its output going where ours goes."""
+def run(step: Step, failed: dict[str, list[str]]) -> bool:
+    """Run one step, its output going where ours goes; of one that fails, `failed` keeps the telling lines."""
     print(f"== {step.name}: {step.what}", flush=True)
-    missing = sorted(failed.intersection(step.needs))
-    if missing:
-        print(f"-- {step.name}: FAILED, because {', '.join(missing)} failed", flush=True)
+    if missing := sorted(failed.keys() & set(step.needs)):
+        failed[step.name] = [f"{', '.join(missing)} failed"]
+        print(f"-- {step.name}: FAILED, because {failed[step.name][0]}", flush=True)
         return False
     started = time.monotonic()
     try:
-        code = subprocess.run(
-            step.command, cwd=ROOT, env={**os.environ, **step.env}, stdin=subprocess.DEVNULL, check=False
-        ).returncode
+        code, told = _execute(step)
     except OSError as error:
         print(error, flush=True)
-        code = 127
+        code, told = 127, [str(error)]
+    if code != 0:
+        failed[step.name] = told
     result = "ok" if code == 0 else f"FAILED ({code}): {shlex.join(step.command)}"
     print(f"-- {step.name}: {time.monotonic() - started:.1f} s, {result}", flush=True)
     return code == 0
+
+
+def _execute(step: Step) -> tuple[int, list[str]]:
+    """The exit code and, unless a person watches and the command has the terminal, what it said of a failure."""
+    environment = {**os.environ, **step.env}
+    if sys.stdout.isatty():
+        return subprocess.run(step.command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL).returncode, []
+    told: deque[str] = deque(maxlen=MOST_TOLD)
+    with subprocess.Popen(
+        step.command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if TELLING.search(line):
+                told.append(line.rstrip()[:LONGEST_TOLD])
+    return process.returncode, list(told)
 
 
 def main(argv: list[str]) -> int:
     target, *names = argv
     steps = plan(target, tuple(names))
     started = time.monotonic()
-    failed: set[str] = set()
+    failed: dict[str, list[str]] = {}
     for step in steps:
-        if not run(step, failed):
-            failed.add(step.name)
+        run(step, failed)
     if target == "up" and not failed:
         print(NEXT)
+    for name, told in failed.items():
+        print(*(f"{name}: {line}" for line in told), sep="\n", end="\n" if told else "")
     print(f"{target}: {time.monotonic() - started:.1f} s", *(["; failed:", *sorted(failed)] if failed else []))
     print(f"{len(steps) - len(failed)} passed, {len(failed)} failed", flush=True)
     return 1 if failed else 0

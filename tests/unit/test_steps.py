@@ -27,7 +27,7 @@ def lines(capfd: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_step_says_what_it_is_and_how_long_it_took(steps: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
-    assert steps.run(steps.Step("a", "something", ("true",)), set())
+    assert steps.run(steps.Step("a", "something", ("true",)), {})
     first, last = lines(capfd)
     assert first == "== a: something"
     assert last.startswith("-- a: 0.") and last.endswith(" s, ok")
@@ -35,14 +35,14 @@ def test_a_step_says_what_it_is_and_how_long_it_took(steps: ModuleType, capfd: p
 
 @pytest.mark.parametrize("command", [("false",), ("no-such-command",)])
 def test_a_failure_is_one(steps: ModuleType, command: tuple[str, ...]) -> None:
-    assert not steps.run(steps.Step("a", "something", command), set())
+    assert not steps.run(steps.Step("a", "something", command), {})
 
 
 def test_what_needs_a_failed_step_fails_without_being_run(
     steps: ModuleType, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     mark = tmp_path / "ran"
-    assert not steps.run(steps.Step("b", "later", ("touch", str(mark)), needs=("a",)), {"a"})
+    assert not steps.run(steps.Step("b", "later", ("touch", str(mark)), needs=("a",)), {"a": []})
     assert "because a failed" in lines(capfd)[-1]
     assert not mark.exists()
 
@@ -60,8 +60,18 @@ def test_the_last_line_counts(
     assert lines(capfd)[-1] == "1 passed, 2 failed"
 
 
+def test_what_failed_says_it_again_at_the_end(
+    steps: ModuleType, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "echo 'fatal: [server1]: FAILED! => no such thing'; echo a recap; exit 3"
+    two = (steps.Step("a", "", ("sh", "-c", script)), steps.Step("b", "", ("true",), needs=("a",)))
+    monkeypatch.setattr(steps, "plan", lambda target, names: two)
+    steps.main(["check"])
+    assert lines(capfd)[-4:-2] == ["a: fatal: [server1]: FAILED! => no such thing", "b: a failed"]
+
+
 def test_input_is_never_waited_for(steps: ModuleType) -> None:
-    assert steps.run(steps.Step("a", "reads", ("cat",)), set())
+    assert steps.run(steps.Step("a", "reads", ("cat",)), {})
 
 
 @pytest.mark.parametrize("target", ["up", "down", "check", "sanity", "molecule", "k3s", "test", "test-full", "bench"])

@@ -96,6 +96,15 @@ def test_a_hosts_problems_are_named(lab: Lab, fake_podman: Podman, monkeypatch: 
     ]
 
 
+@pytest.mark.parametrize(("states", "up"), [("active\nreloading\n", True), ("active\nactivating\n", False)])
+def test_a_unit_that_reloads_is_up(
+    lab: Lab, fake_podman: Podman, monkeypatch: pytest.MonkeyPatch, states: str, up: bool
+) -> None:
+    monkeypatch.setattr("meshlab.host.Host.answers", lambda *_arguments: True)
+    fake_podman.answers["exec"] = states
+    assert (lab.hosts["server1"]._not_yet() == "") is up
+
+
 def test_images_are_seeded_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     host = lab.hosts["server1"]
     old = host.data / "rancher/k3s/agent/containerd/old"
