@@ -56,6 +56,11 @@ def commands(before: str, after: str) -> str:
     return script.text()
 
 
+def limits(script: str) -> bool:
+    """Whether a limit of prefixes is among what changes."""
+    return " maximum-prefix" in script
+
+
 def negated(text: str) -> str:
     return text[3:] if text.startswith("no ") else f"no {text}"
 

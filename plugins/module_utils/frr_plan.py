@@ -95,6 +95,11 @@ def refuse_other_asn(have: str, want: str) -> None:
         )  # fmt: skip
 
 
+def peers_of(text: str, owner: Owner) -> frozenset[str]:
+    """The addresses of our peers in a configuration."""
+    return frozenset(_Mine(parse(text), owner).peers)
+
+
 class _Mine:
     """Which items of one configuration are ours."""
 

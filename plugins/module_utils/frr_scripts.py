@@ -14,6 +14,7 @@ STATE = "/run/meshwright-bgp"
 _PATHS = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin; "
 
 RUNNING = _PATHS + "vtysh -c 'show running-config no-header'"
+SUMMARY = _PATHS + "vtysh -c 'show bgp summary json'"
 
 
 def read_file(path: str) -> str:
@@ -68,6 +69,11 @@ def apply(text: str) -> str:
         f"{_PATHS}umask 077; t=$(mktemp {STATE}-apply.XXXXXX) || exit 9; trap 'rm -f \"$t\"' EXIT; "
         + _received(text, '"$t"') + 'vtysh -f "$t" 2>&1'
     )
+
+
+def start(address: str) -> str:
+    """A session that its limit of prefixes ended is tried again at once."""
+    return f"{_PATHS}vtysh -c {shlex.quote(f'clear bgp {address}')}"
 
 
 def directory(owner: str, token: str) -> str:

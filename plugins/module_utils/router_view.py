@@ -111,6 +111,11 @@ def peers_of(summary: str, neighbors: str = "") -> tuple[PeerSeen, ...]:
     )  # fmt: skip
 
 
+def overflowed(summary: str) -> tuple[str, ...]:
+    """Addresses of those whose session their limit of prefixes ended."""
+    return tuple(dict.fromkeys(peer.neighbor for peer in peers_of(summary) if peer.state.endswith("(PfxCt)")))
+
+
 def _peer(address: str, family: str, peer: dict[str, t.Any], detail: dict[str, t.Any]) -> PeerSeen:
     up = str(peer.get("state", "")) == ESTABLISHED
     return PeerSeen(

@@ -13,6 +13,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
     frr_commands,
     frr_plan,
     frr_scripts,
+    router_view,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import Bgp, Router
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_render_frr import masked
@@ -180,11 +181,21 @@ class FrrRouter:
             if wanted:
                 told = "; ".join(sorted(masked(text) for _item, text in wanted))
                 raise MeshwrightError("FRR's running configuration", seen=f"not as sent: {told}", wanted="as sent")
+            if frr_commands.limits(script):
+                self._start_overflowed(now.after)
         except MeshwrightError:
             running = self._running()
             back = frr_commands.commands(running, self._plan(running, former).after)
             self._shell.run(frr_scripts.apply(back), back)
             raise
+
+    def _start_overflowed(self, text: str) -> None:
+        """A session that ended by its limit stays down for minutes, whatever the limit is now."""
+        told = must(self._shell, "the sessions", frr_scripts.SUMMARY)
+        ours = frr_plan.peers_of(text, self._owner)
+        for address in router_view.overflowed(told):
+            if address in ours:
+                must(self._shell, f"a new start of the session with {address}", frr_scripts.start(address))
 
     def _running(self) -> str:
         return must(self._shell, "FRR's running configuration", frr_scripts.RUNNING, hide=masked)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 
 import pytest
 from frr_cases import FOREIGN, sample
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import frr_plan
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import frr_plan, frr_scripts
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_render_frr import config
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import router_readers
@@ -21,7 +23,7 @@ WANTED = frr_plan.plan(FOREIGN, config(BGP, ROUTER), frr_plan.owner_of(BGP, ROUT
 KINDS = {
     "show running-config": "running", "vtysh -C": "vtysh -C", "-C -f": "bgpd -C", "vtysh -f": "apply",
     "systemd-run": "arm", "mkdir -p": "put", "exit 7": "claim", "chown frr:frr": "write",
-    "armed": "pending", "exit 3": "file",
+    "armed": "pending", "exit 3": "file", "show bgp summary": "summary", "clear bgp": "start",
 }  # fmt: skip
 
 
@@ -31,12 +33,14 @@ class Device:
     def __init__(self, running: str = FOREIGN, file: str = FOREIGN, pending: str = "", stubborn: bool = False) -> None:
         self.running, self.file, self.pending, self.stubborn = running, file, pending, stubborn
         self.said: list[str] = []
+        self.scripts: dict[str, list[str]] = {}
         self.answers = {"vtysh -C": Said(0, "", ""), "bgpd -C": Said(0, "", "")}
 
     def run(self, script: str, text: str = "") -> Said:
         assert CANARY not in script, "a command line is for everybody to see"
         kind = next(kind for word, kind in KINDS.items() if word in script)
         self.said.append(kind)
+        self.scripts.setdefault(kind, []).append(script)
         if kind == "apply" and not self.stubborn:
             self.running = WANTED
         if kind == "write":
@@ -120,6 +124,17 @@ def test_a_line_of_others_that_vtysh_does_not_like_is_a_warning() -> None:
     device.answers["vtysh -C"] = Said(2, "line 3: % Unknown command[8]: hostname edge\n", "")
     sent = device.router().present()
     assert any("not ours: line 3 `hostname edge`" in warning for warning in sent["warnings"])
+
+
+def test_sessions_that_a_lower_limit_ended_are_started_with_the_raised_one() -> None:
+    lowered = re.sub(r"maximum-prefix \d+", "maximum-prefix 1", WANTED)
+    assert lowered != WANTED
+    device, ours = Device(running=lowered), sorted(frr_plan.owner_of(BGP, ROUTER).addresses)
+    states = {ours[0]: "Idle (PfxCt)", ours[1]: "Established", "198.51.100.77": "Idle (PfxCt)"}
+    told = {"ipv4Unicast": {"peers": {address: {"state": state} for address, state in states.items()}}}
+    device.answers["summary"] = Said(0, json.dumps(told), "")
+    device.router().present()
+    assert device.scripts["start"] == [frr_scripts.start(ours[0])]
 
 
 def test_restored() -> None:
