@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -32,6 +33,9 @@ class ActionModule(ActionBase):
         raw = k3s_host.observe(self, "server" if want.server else "agent", task_vars, brief=True)
         have = k3s_host.have_of(raw)
         plan = planning.plan(have, want)
+        misled = planning.misled(have, want, plan)
+        if misled is not None:
+            raise misled
         refused = planning.refusals(have, plan, host)
         if refused:
             return {"failed": True, "msg": sentences(refused), "errors": [error.as_dict() for error in refused]}
@@ -52,13 +56,21 @@ class ActionModule(ActionBase):
 
 def want_of(arguments: dict[str, t.Any]) -> planning.Want:
     server = arguments.get("role", "server") == "server"
-    config = {str(key): value for key, value in (arguments.get("config") or {}).items()}
-    extra = arguments.get("extra") or {}
+    if "config" not in arguments:
+        more = sorted({"extra", "peers", "registries"} & set(arguments))
+        if more or not server or arguments.get("kube_proxy") is None:
+            raise MeshwrightError(
+                "k3s_config", seen=f"without config, {'but with ' + more[0] if more else 'and without a stage'}",
+                wanted="config, or a server's kube_proxy alone", remedy="give all keys, or none to set the stage only",
+            )
+        return planning.Want(None, kube_proxy=boolean(arguments["kube_proxy"]))
+    config = {str(key): value for key, value in (arguments["config"] or {}).items()}
+    extra, stage = arguments.get("extra") or {}, arguments.get("kube_proxy")
     config.update(extra if server else for_agents(extra))
     return planning.Want(
         config={key: None if value in ("", [], {}) else value for key, value in config.items()},
         peers=tuple(arguments.get("peers") or ()),
-        kube_proxy=arguments.get("kube_proxy"),
+        kube_proxy=None if stage in (None, "") else boolean(stage),
         registries=arguments.get("registries") or {},
         server=server,
     )

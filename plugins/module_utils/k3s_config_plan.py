@@ -41,9 +41,9 @@ class Have:
 
 @dataclass(frozen=True)
 class Want:
-    """None as a value: the key is not to be there. kube_proxy None: as it is."""
+    """None as a value: the key is not to be there. kube_proxy None: as it is. config None: the stage alone."""
 
-    config: t.Mapping[str, t.Any]
+    config: t.Mapping[str, t.Any] | None
     peers: tuple[str, ...] = ()  # URLs that `server:` may name, the best first
     kube_proxy: bool | None = None
     registries: Config = field(default_factory=dict)
@@ -76,20 +76,13 @@ class ConfigPlan:
 def plan(have: Have, want: Want) -> ConfigPlan:
     """What it does to a live server's critical values is for `refusals` to judge."""
     files = dict(have.files)
-    main = _main(have, want)
-    old_main = k3s_files.parse(MAIN, files.get(MAIN, ""))
-    writes = []
-    if MAIN not in files or _drifts(old_main, main) or _listed(files[MAIN]) != _ours(want, main):
-        text = k3s_files.dump(main, _header(_ours(want, main)))
-        writes.append(_write(MAIN, text, old_main if MAIN in files else None, main))
-        files[MAIN] = text
-    stage = _stage(have, want)
-    if stage is not None:
-        writes.append(stage)
-        _put(files, STAGE_FILE, stage.text)
-    registries = _registries(have, want)
-    if registries is not None:
-        writes.append(registries)
+    main = {} if want.config is None else _main(have, want.config, want)
+    registries = None if want.config is None else _registries(have, want)
+    first = None if want.config is None else _main_write(have, want.config, main)
+    writes = [write for write in (first, _stage(have, want), registries) if write is not None]
+    for write in writes:
+        if write.name != REGISTRIES:
+            _put(files, write.name, write.text)
     after = k3s_files.effective(_ordered(files))
     return ConfigPlan(
         writes=tuple(writes),
@@ -116,8 +109,12 @@ def _ordered(files: t.Mapping[str, str]) -> dict[str, str]:
 # -- config.yaml
 
 
-def _ours(want: Want, main: Config) -> tuple[str, ...]:
-    return tuple(sorted((set(want.config) | set(JOIN_KEYS)) & set(main)))
+def _main_write(have: Have, config: t.Mapping[str, t.Any], main: Config) -> Write | None:
+    text, ours = have.files.get(MAIN), tuple(sorted((set(config) | set(JOIN_KEYS)) & set(main)))
+    old = k3s_files.parse(MAIN, text or "")
+    if text is not None and not k3s_files.differing(old, main) and _listed(text) == ours:
+        return None
+    return _write(MAIN, k3s_files.dump(main, _header(ours)), None if text is None else old, main)
 
 
 def _header(keys: t.Iterable[str]) -> str:
@@ -130,16 +127,16 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(sorted(line[len(_KEYS) :].split()))
 
 
-def _main(have: Have, want: Want) -> Config:
+def _main(have: Have, config: t.Mapping[str, t.Any], want: Want) -> Config:
     text = have.files.get(MAIN, "")
     old = k3s_files.parse(MAIN, text)
     written = set(_listed(text))
     foreign = {
         key: value
         for key, value in old.items()
-        if key not in written and key.rstrip("+") not in want.config and key.rstrip("+") not in JOIN_KEYS
+        if key not in written and key.rstrip("+") not in config and key.rstrip("+") not in JOIN_KEYS
     }
-    wanted = {key: value for key, value in want.config.items() if value is not None}
+    wanted = {key: value for key, value in config.items() if value is not None}
     return {**foreign, **wanted, **_join(old, want)}
 
 
@@ -149,10 +146,6 @@ def _join(old: Config, want: Want) -> Config:
         return {"cluster-init": True} if want.server else {}
     current = str(old.get("server", ""))
     return {"server": current if current in want.peers else want.peers[0]}
-
-
-def _drifts(old: Config, new: Config) -> bool:
-    return bool(k3s_files.differing(old, new))
 
 
 def _write(name: str, text: str | None, before: Config | None, after: Config | None) -> Write:
@@ -228,6 +221,18 @@ def _overruled(main: Config, after: Config, files: t.Mapping[str, str]) -> tuple
 
 def _mentions(name: str, text: str, key: str) -> bool:
     return any(found.rstrip("+") == key for found in k3s_files.parse(name, text))
+
+
+def misled(have: Have, want: Want, planned: ConfigPlan) -> MeshwrightError | None:
+    """The stage that is wanted is not what k3s would read: another file has the last word."""
+    if want.kube_proxy is None or not want.server or want.kube_proxy == planned.kube_proxy:
+        return None
+    foreign = {name: text for name, text in _ordered(have.files).items() if name != STAGE_FILE}
+    others = [name for name, text in foreign.items() if _mentions(name, text, STAGE_KEY)]
+    return MeshwrightError(
+        STAGE_KEY, seen=f"{str(not planned.kube_proxy).lower()}, by {FOLDER}/{(others or [MAIN])[-1]}",
+        wanted=str(not want.kube_proxy).lower(), remedy=f"take the key out of that file: {STAGE_FILE} has it",
+    )
 
 
 def refusals(have: Have, planned: ConfigPlan, host: str) -> list[MeshwrightError]:

@@ -12,6 +12,8 @@ description:
   - Merges wanted keys into C(/etc/rancher/k3s/config.yaml). The file's head lists the keys that were written; of these
     the ones that are not wanted any more go, all others are left as they are.
   - Writes the stage into C(config.yaml.d/60-kube-proxy.yaml) alone, and C(registries.yaml).
+  - With O(kube_proxy) and without O(config) nothing but that one file is touched, and no secret is needed.
+  - Refuses a stage that another file would overrule.
   - Other drop-ins are respected; what they change of the wanted values is told as a warning.
   - Refuses to change a value of a live server that is fixed for the cluster's life.
   - Nothing is restarted; the answer says whether a restart is due.
@@ -30,9 +32,11 @@ options:
     choices: [server, agent]
     default: server
   config:
-    description: Wanted keys and values; an empty value means that the key is not to be there.
+    description:
+      - Wanted keys and values; an empty value means that the key is not to be there.
+      - Left out, only the stage is written. Then there must be O(kube_proxy), and none of O(extra), O(peers) and
+        O(registries).
     type: dict
-    required: true
   extra:
     description: More keys, over the others. On an agent those that only servers know are left out.
     type: dict
@@ -62,6 +66,10 @@ EXAMPLES = r"""
       flannel-backend: none
     peers:
       - https://192.0.2.12:6443
+
+- name: Write stage 2 on a server, and nothing else
+  meshwright.k3s_cilium.k3s_config:
+    kube_proxy: false
 """
 
 RETURN = r"""

@@ -79,6 +79,60 @@ def test_configuration_is_written_without_showing_it() -> None:
     assert CANARY in arguments["files"][0]["text"], "what is written is the secret itself"
 
 
+STAGE = "config.yaml.d/60-kube-proxy.yaml"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_stage_alone(check: bool) -> None:
+    host = Host(k3s_config.ActionModule, seen())
+    result = host.run(check=check, kube_proxy="no")
+    assert result["writes"] == [f"/etc/rancher/k3s/{STAGE}"] and result["kube_proxy"] is False
+    assert result["restart_reasons"] == ["disable-kube-proxy changed"]
+    assert [entry["after"] for entry in result["diff"]] == ["disable-kube-proxy: true\n"]
+    written = [arguments["files"] for module, arguments in host.calls if module == "k3s_files"]
+    assert [[file["path"] for file in files] for files in written] == ([] if check else [result["writes"]])
+
+
+@pytest.mark.parametrize("arguments", [
+    {}, {"role": "agent", "kube_proxy": True}, {"kube_proxy": True, "peers": []}, {"extra": {"debug": True}},
+])  # fmt: skip
+def test_half_of_a_configuration_is_refused(arguments: dict[str, Any]) -> None:
+    host = Host(k3s_config.ActionModule, seen())
+    assert host.run(**arguments)["failed"] and host.calls == []
+
+
+def test_a_stage_that_is_overruled_is_refused() -> None:
+    files = {"config.yaml": MAIN, "config.yaml.d/99-mine.yaml": "disable-kube-proxy: false\n"}
+    result = Host(k3s_config.ActionModule, seen(files=files)).run(kube_proxy=False)
+    assert result["failed"] and "99-mine.yaml" in result["msg"] and result["msg"].startswith("server1: ")
+
+
+def test_site_keeps_stage_2_and_brings_a_rebuilt_server_to_it() -> None:
+    """As the role does it: k3s_info of each server, one plan, the configuration of each."""
+    both = {"config.yaml": f"{MAIN}server: https://192.0.2.2:6443\n", STAGE: "disable-kube-proxy: true\n"}
+    live, wiped = seen(files=both, started=both), seen(files={}, started=None, datastore_initialised=False)
+    wiped["service"] = {"active_state": "inactive", "load_state": "not-found"}
+    hostvars: dict[str, Any] = {}
+    for number, raw in enumerate((live, live, wiped), 1):
+        info = Host(k3s_info.ActionModule, raw).run(role="server")
+        hostvars[f"server{number}"] = {"ansible_host": f"192.0.2.{number}", "__k3s_info": info}
+    planned = Host(k3s_cluster_plan.ActionModule, {}).run(
+        servers=list(hostvars), info="__k3s_info", initial_stage=1, hostvars=hostvars
+    )
+    assert planned["kube_proxy"] is False
+    results = [
+        Host(k3s_config.ActionModule, raw).run(
+            config={"token": CANARY, "cluster-cidr": "10.42.0.0/16"}, peers=planned["steps"][name]["peers"],
+            kube_proxy=planned["steps"][name]["kube_proxy"],
+        )
+        for name, raw in (("server1", live), ("server3", wiped))
+    ]  # fmt: skip
+    assert [result["kube_proxy"] for result in results] == [False, False]
+    assert results[0]["restart_reasons"] == []
+    assert f"/etc/rancher/k3s/{STAGE}" not in results[0]["writes"]
+    assert f"/etc/rancher/k3s/{STAGE}" in results[1]["writes"]
+
+
 def test_what_only_servers_know_restarts_no_agent() -> None:
     agent = {"token": CANARY, "server": "https://192.0.2.2:6443"}
     extra = {"kube-controller-manager-arg": ["v=2"]}

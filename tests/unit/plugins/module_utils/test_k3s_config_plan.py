@@ -112,6 +112,34 @@ def test_a_changed_stage_restarts_and_is_not_refused() -> None:
     assert planning.refusals(have, plan, "server1") == []
 
 
+@pytest.mark.parametrize("kube_proxy", [True, False])
+def test_the_stage_alone(kube_proxy: bool) -> None:
+    """Nothing else is touched, whatever stands there, and the whole configuration keeps it afterwards."""
+    registries = Want(CONFIG, kube_proxy=not kube_proxy, registries={"mirrors": {"a.example": {}}})
+    have, alone = running(registries), Want(None, kube_proxy=kube_proxy)
+    plan = planning.plan(have, alone)
+    assert [write.name for write in plan.writes] == [STAGE] and plan.kube_proxy is kube_proxy
+    assert plan.restart_reasons == ("disable-kube-proxy changed",) and plan.overruled == ()
+    assert planning.refusals(have, plan, "server1") == [] and planning.misled(have, alone, plan) is None
+    after = applied(have, alone)
+    assert after.files[MAIN] == have.files[MAIN] and after.registries == have.registries
+    assert planning.plan(after, alone).writes == ()
+    restarted = replace(after, started=dict(after.files))
+    whole = planning.plan(restarted, replace(registries, kube_proxy=None))
+    assert (whole.writes, whole.restart_reasons, whole.kube_proxy) == ((), (), kube_proxy)
+
+
+@pytest.mark.parametrize(("name", "kube_proxy", "value"), [
+    (MAIN, True, "true"), ("config.yaml.d/90-mine.yaml", False, "false"),
+])  # fmt: skip
+def test_a_stage_that_another_file_overrules(name: str, kube_proxy: bool, value: str) -> None:
+    have = running()
+    have = replace(have, files={**have.files, name: f"{have.files.get(name, '')}disable-kube-proxy: {value}\n"})
+    want = Want(None, kube_proxy=kube_proxy)
+    error = planning.misled(have, want, planning.plan(have, want))
+    assert error is not None and f"/etc/rancher/k3s/{name}" in str(error) and error.remedy
+
+
 def test_join_keys_need_no_restart_once_there_is_a_datastore() -> None:
     plan = planning.plan(running(), replace(WANT, peers=PEERS))
     assert plan.effective["server"] == PEERS[0]
@@ -236,3 +264,6 @@ def test_any_plan_is_stable(files: dict[str, str], first: Any, second: Any, kube
     assert {key: main[key] for key in ours} == ours
     foreign = yaml.safe_load(files.get(MAIN, "{}")) or {}
     assert set(main) <= set(ours) | set(foreign) | {"cluster-init"}
+    alone = Want(None, kube_proxy=kube_proxy)
+    assert {write.name for write in planning.plan(start, alone).writes} <= {STAGE}
+    assert planning.plan(applied(start, alone), alone).writes == ()
