@@ -20,16 +20,8 @@ Guard = t.Callable[[Facts, Step, int], t.Iterator[MeshwrightError]]
 
 def objections(facts: Facts, step: Step, direction: str) -> tuple[MeshwrightError, ...]:
     """Why the step must not be taken now; nothing for one that can do no harm."""
-    guards: t.Mapping[str, tuple[Guard, ...]] = {
-        steps.FLIP: (_all_moved,),
-        steps.UNCONFIGURE: (_chart_says_so,),
-        steps.UNLABEL: (_chart_says_so,),
-        steps.DROP_IN: (_cilium_serves, _others_well),
-        steps.K3S: (_cilium_serves, _others_well),
-        steps.RESTART: (_kube_proxy_serves,),
-        steps.RULES: (_nobody_writes_them,),
-    }
-    return tuple(error for guard in guards.get(step.kind, ()) for error in guard(facts, step, TARGETS[direction]))
+    found = (guard(facts, step, TARGETS[direction]) for guard in _GUARDS.get(step.kind, ()))
+    return tuple(error for errors in found for error in errors)
 
 
 def _all_moved(facts: Facts, _step: Step, target: int) -> t.Iterator[MeshwrightError]:
@@ -89,3 +81,15 @@ def _names(nodes: t.Sequence[Node]) -> str:
 
 def _no(thing: str, seen: str, wanted: str) -> MeshwrightError:
     return MeshwrightError(thing, seen=seen, wanted=wanted, remedy=_AGAIN)
+
+
+_GUARDS: t.Mapping[str, tuple[Guard, ...]] = {
+    steps.FLIP: (_all_moved,),
+    steps.UNCONFIGURE: (_chart_says_so,),
+    steps.UNLABEL: (_chart_says_so,),
+    steps.DROP_IN: (_cilium_serves, _others_well),
+    steps.K3S: (_cilium_serves, _others_well),
+    steps.RESTART: (_kube_proxy_serves,),
+    steps.RULES: (_nobody_writes_them,),
+}
+GUARDED = frozenset(_GUARDS)

@@ -19,6 +19,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 NAME, NAMESPACE, API = "meshwright-stage", "kube-system", "coordination.k8s.io/v1"
 DURATION = 30  # seconds
 _LOOK = 2.0
+_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 TAKE, RENEW, TAKE_OVER, WAIT, REFUSE = "take", "renew", "take over", "wait", "refuse"
 
@@ -66,6 +67,15 @@ def judge(first: Watched, seen: Seen, me: str, now: float) -> str:
     return TAKE_OVER if now - first.since > seen.duration else WAIT
 
 
+def is_over(seen: Seen, wall: float) -> bool:
+    """By its own times, which is good enough for a look: whoever takes it watches it first."""
+    try:
+        at = datetime.datetime.strptime(seen.renewed, _FORMAT).replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return False
+    return wall - at.timestamp() > 2 * seen.duration
+
+
 def written(seen: Seen, verdict: str, me: str, wall: float) -> Object:
     """The object to create, or the patch of the one that is there."""
     at = _time(wall)
@@ -94,7 +104,7 @@ def refusal(seen: Seen) -> MeshwrightError:
 
 def _time(wall: float) -> str:
     moment = datetime.datetime.fromtimestamp(wall, datetime.timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.strftime(_FORMAT)
 
 
 # -- by way of the API
@@ -107,14 +117,14 @@ class Holder:
         self, kube: Kube, me: str, wall: t.Callable[[], float], clock: Clock = CLOCK,
         say: t.Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
-        self._kube, self._me, self._wall, self._clock, self._say = kube, me, wall, clock, say
+        self._kube, self.me, self._wall, self._clock, self._say = kube, me, wall, clock, say
 
     def take(self) -> str:
         """Take it, at once or when the one before proves dead. Raises what refusal() says."""
         first = Watched(self.look(), self._clock.now())
         seen, told = first.seen, False
         while True:
-            verdict = judge(first, seen, self._me, self._clock.now())
+            verdict = judge(first, seen, self.me, self._clock.now())
             if verdict == REFUSE:
                 raise refusal(seen)
             if verdict != WAIT and self._write(seen, verdict):
@@ -129,9 +139,9 @@ class Holder:
         """Raises when the Lease is not this controller's any more: then it must not change anything either."""
         for _try in range(3):
             seen = self.look()
-            if seen.holder != self._me:
+            if seen.holder != self.me:
                 raise MeshwrightError(
-                    f"the Lease {NAMESPACE}/{NAME}", seen=f"held by {seen.holder or 'nobody'}", wanted=self._me,
+                    f"the Lease {NAMESPACE}/{NAME}", seen=f"held by {seen.holder or 'nobody'}", wanted=self.me,
                     remedy="another run took over: let it end, then run again",
                 )
             if self._write(seen, RENEW):
@@ -157,16 +167,19 @@ class Holder:
     def give_up(self) -> bool:
         """False when it was not this controller's."""
         seen = self.look()
-        if seen.holder != self._me:
+        if seen.holder != self.me:
             return False
         return self._patched(given_up(seen))
+
+    def is_over(self, seen: Seen) -> bool:
+        return is_over(seen, self._wall())
 
     def look(self) -> Seen:
         return read(self._kube.get("Lease", NAME, NAMESPACE, API))
 
     def _write(self, seen: Seen, verdict: str) -> bool:
         """False when somebody was quicker."""
-        body = written(seen, verdict, self._me, self._wall())
+        body = written(seen, verdict, self.me, self._wall())
         if seen.there:
             return self._patched(body)
         return self._tried(lambda: self._kube.create(body))

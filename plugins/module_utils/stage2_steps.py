@@ -19,6 +19,11 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.maintenance_
 STAGE2, BACK = "stage2", "back"
 TARGETS: t.Mapping[str, int] = {STAGE2: 2, BACK: 1}
 
+
+def direction_of(stage: int) -> str:
+    return STAGE2 if stage == 2 else BACK
+
+
 # Phases, by the names under which people see them.
 PREPARE, PASS_ONE, DEFAULT, SERVERS, AGENTS, LEFTOVERS, PORTS, END = (
     "prepare", "nodes", "default", "servers", "agents", "leftovers", "health ports", "end",
@@ -32,6 +37,20 @@ FLIP, OPERATOR, UNCONFIGURE, UNLABEL = "flip", "operator", "unconfigure", "unlab
 DROP_IN, K3S, JOINED, PROXYLESS, PROXIED = "drop-in", "k3s", "joined", "proxyless", "proxied"
 RULES, FLOWS, HEALTH, FORGET = "rules", "flows", "health", "forget"
 
+# In these each node's steps are taken by its own host; in the others, all by one.
+BY_NODE = (PASS_ONE, SERVERS, AGENTS, LEFTOVERS, PORTS)
+PHASES = (PREPARE, PASS_ONE, DEFAULT, SERVERS, AGENTS, LEFTOVERS, PORTS, END)
+# Taken by the role maintenance.
+TRAFFIC = frozenset({CORDON, WITHDRAW, GONE, DRAIN, UNCORDON, ANNOUNCE, PRESENT})
+# Taken by way of the Kubernetes API alone.
+API = frozenset({
+    RECORD, DNS, NODE_CONFIG, CLAIM, LABEL, RESTART, REPLACED, RENEW, RELEASE, OPERATOR, UNCONFIGURE, UNLABEL, FORGET,
+})  # fmt: skip
+# What is waited for in them is not ours.
+WAITS: t.Mapping[str, str] = {
+    REPLACED: "pod", OPERATOR: "pod", DNS: "pod", RENEW: "pod", K3S: "k3s", JOINED: "cluster", ANSWERED: "",
+}
+
 # Steps that only look: made again, they change nothing.
 LOOKS = frozenset({GONE, PRESENT, REPLACED, ANSWERED, JOINED, PROXYLESS, PROXIED})
 
@@ -41,6 +60,7 @@ class Step:
     id: str
     kind: str
     phase: str
+    stage: int  # whereto
     batch: int  # steps of one phase and batch belong to nodes that are in work together
     node: str  # empty: the whole cluster
     what: str
@@ -136,4 +156,4 @@ _TEXTS: t.Mapping[str, tuple[str, str, str]] = {
 def step(kind: str, phase: str, target: int, node: str = "", batch: int = 0) -> Step:
     names = {"node": node, "stage": target, "former": 3 - target, "mode": "on" if target == 2 else "off"}
     what, why, undo = (text.format(**names) for text in _TEXTS[kind])
-    return Step(f"{kind}@{node}" if node else kind, kind, phase, batch, node, what, why, undo)
+    return Step(f"{kind}@{node}" if node else kind, kind, phase, target, batch, node, what, why, undo)

@@ -65,23 +65,33 @@ def restart_agent(kube: Kube, node: str) -> str:
 def wait_replaced(kube: Kube, node: str, stage: int, former: str, timeout: float, clock: Clock = CLOCK) -> Agent:
     """Until another agent than the former one says, itself, that it is as the stage wants it."""
 
-    def look() -> Agent:
-        agent = agent_on(kube, node)
-        if agent is None:
-            raise MeshwrightError(f"the node {node}", seen="gone", wanted="in the cluster", remedy="see who removed it")
-        return agent
-
     def describe(agent: Agent) -> str:
         if agent.uid in ("", former):
             return "the former one" if agent.uid else "not there yet"
         return "; ".join(agent_problems(agent, stage))
 
     return wait_until(
-        look, lambda agent: agent.uid not in ("", former) and not agent_problems(agent, stage),
+        lambda: _agent_of(kube, node), lambda agent: not describe(agent),
         thing=f"the Cilium agent of {node}", describe=describe, timeout=timeout, clock=clock,
         wanted=f"a new one with the replacement {'on' if stage == 2 else 'off'}",
         remedy="see the pod's events and log; the node is put back to where it was",
     )  # fmt: skip
+
+
+def wait_well(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> Agent:
+    """Until the node's agent has nothing to complain of, whatever it does about services."""
+    return wait_until(
+        lambda: _agent_of(kube, node), lambda agent: not agent_problems(agent, None), timeout=timeout, clock=clock,
+        thing=f"the Cilium agent of {node}", describe=lambda agent: "; ".join(agent_problems(agent, None)),
+        wanted="well", remedy="see the pod's events and log",
+    )
+
+
+def _agent_of(kube: Kube, node: str) -> Agent:
+    agent = agent_on(kube, node)
+    if agent is None:
+        raise MeshwrightError(f"the node {node}", seen="gone", wanted="in the cluster", remedy="see who removed it")
+    return agent
 
 
 def restart_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:

@@ -164,7 +164,7 @@ class World:
         self.dns = 2
 
     def _do_node_config(self, step: Step, _it: Any) -> None:
-        stage = 2 if "stage 2" in step.what else 1
+        stage = step.stage
         self.configs[stage] = WANTED[stage]
 
     def _do_claim(self, _step: Step, it: Machine) -> None:
@@ -192,7 +192,7 @@ class World:
         it.pods = False
 
     def _do_label(self, step: Step, it: Machine) -> None:
-        it.label = 2 if "stage 2" in step.what else 1
+        it.label = step.stage
         assert it.label in self.configs or it.label == self.chart
 
     def _do_unlabel(self, _step: Step, it: Machine) -> None:
