@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks services at a steady rate, and says what became of each request: the lines that run_probes reads.
 
-It is a program of its own too, `python3 probe_service.py SPEC`, for it is copied to where the traffic is to come from:
-a host, or the network of a pod on it. So it needs Python 3.9 and nothing else. It ends after its time, and earlier when
-its standard input ends: it never outlives who started it.
+It is a program of its own too, `python3 probe_service.py SPEC [LOG]`, for it is copied to where the traffic is to
+come from: a host, or the network of a pod on it. So it needs Python 3.9 and nothing else. It ends after its time, and
+earlier when it is terminated. Without a LOG it prints, and ends when its standard input does: it never outlives who
+started it.
 
-SPEC is JSON: {"seconds": 60, "probes": [{"name": …, "host": …, "port": …}]}, with the fields of Target.
+SPEC is JSON, or @ and a file of it: {"seconds": 60, "probes": [{"name": …, "host": …, "port": …}]}, with the fields of
+Target.
 """
 
 from __future__ import annotations
@@ -14,22 +16,29 @@ import asyncio
 import json
 import os
 import random
+import signal
 import struct
 import sys
 import time
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 NEW, ESTABLISHED = "new", "established"
 TCP, HTTP, DNS = "tcp", "http", "dns"
-_MOST_SECONDS = 7200.0
+_MOST_SECONDS = 86400.0
 _MOST_PER_SECOND = 200.0
 _BYTES = 65536
+# So often in a row a way has to work before it counts: a new service is known on one node earlier than on another.
+_IN_A_ROW = 10
 
 
 @dataclass(frozen=True)
 class Target:
-    """Whom to ask, what, and how often. `established` keeps one connection, and knows HTTP alone."""
+    """Whom to ask, what, and how often. `established` keeps one connection, and knows HTTP alone.
+
+    `settle`: so many seconds a way may take until it works; nothing counts before.
+    """
 
     name: str
     host: str
@@ -40,6 +49,7 @@ class Target:
     query: str = "kubernetes.default.svc.cluster.local."
     rate: float = 20.0
     timeout: float = 3.0
+    settle: float = 0.0
 
     @property
     def interval(self) -> float:
@@ -142,20 +152,39 @@ def why(error: BaseException) -> str:
 # -- a series of them
 
 
-async def _sample(target: Target, say: Say, request: t.Callable[[], t.Awaitable[None]]) -> bool:
-    sent, begin, error = time.time(), time.monotonic(), ""
+async def _tried(target: Target, request: t.Callable[[], t.Awaitable[None]]) -> str:
+    """What is wrong with the answer; empty when it is a good one."""
     try:
         await asyncio.wait_for(request(), target.timeout)
     except (OSError, ValueError, asyncio.TimeoutError, asyncio.LimitOverrunError) as problem:
-        error = why(problem)
+        return why(problem)
+    return ""
+
+
+async def _sample(target: Target, say: Say, request: t.Callable[[], t.Awaitable[None]]) -> bool:
+    sent, begin = time.time(), time.monotonic()
+    error = await _tried(target, request)
     found = {"event": "sample", "time": round(sent, 4), "probe": target.name}
     found["seconds"] = round(time.monotonic() - begin, 5)
     say({**found, "error": error} if error else found)
     return not error
 
 
-async def probe(target: Target, say: Say, stop: asyncio.Event, seconds: float) -> None:
+async def _settled(target: Target, say: Say, stop: asyncio.Event) -> None:
+    begin, good = time.monotonic(), 0
+    while target.settle and good < _IN_A_ROW and not stop.is_set():
+        error = await _tried(target, lambda: ask(target))
+        good = 0 if error else good + 1
+        if error and time.monotonic() - begin > target.settle:
+            say({"event": "unsettled", "time": round(time.time(), 4), "probe": target.name, "error": error})
+            return
+        await _pause(stop, target.interval)
+
+
+async def probe(target: Target, say: Say, stop: asyncio.Event, seconds: float, delay: float = 0.0) -> None:
     """The n-th request goes out at its time, whatever became of those before; on one connection, in turn."""
+    await _settled(target, say, stop)
+    await _pause(stop, delay)
     told = {"probe": target.name, "kind": target.kind, "target": target.address, "interval": target.interval}
     say({"event": "probe", "time": round(time.time(), 4), **told})
     begin, number = time.monotonic(), 0
@@ -206,24 +235,38 @@ class _Flow:
 
 
 async def run(targets: t.Sequence[Target], seconds: float, say: Say, stop: asyncio.Event) -> None:
-    await asyncio.gather(*(probe(target, say, stop, min(seconds, _MOST_SECONDS)) for target in targets))
+    """All at once, but not at the same moment: each begins a bit of its interval after the one before."""
+    delays = [number * target.interval / len(targets) for number, target in enumerate(targets)]
+    most = min(seconds, _MOST_SECONDS)
+    await asyncio.gather(*(probe(target, say, stop, most, delay) for target, delay in zip(targets, delays)))
 
 
-async def _main(spec: t.Mapping[str, t.Any]) -> None:
-    stop = asyncio.Event()
+async def _main(spec: t.Mapping[str, t.Any], out: t.TextIO) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
 
     def read() -> None:  # nothing is ever written to it: readable means ended
         if not os.read(sys.stdin.fileno(), 1024):
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            loop.remove_reader(sys.stdin.fileno())
             stop.set()
 
     def say(found: dict[str, t.Any]) -> None:
-        sys.stdout.write(json.dumps(found) + "\n")
-        sys.stdout.flush()
+        out.write(json.dumps(found) + "\n")
+        out.flush()
 
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), read)
+    if out is sys.stdout:
+        loop.add_reader(sys.stdin.fileno(), read)
     await run([Target(**one) for one in spec["probes"]], float(spec.get("seconds", 60)), say, stop)
 
 
+def _program(spec: str, log: str = "") -> None:
+    text = Path(spec[1:]).read_text(encoding="utf-8") if spec.startswith("@") else spec
+    if not log:
+        asyncio.run(_main(json.loads(text), sys.stdout))
+        return
+    with Path(log).open("a", encoding="utf-8") as out:
+        asyncio.run(_main(json.loads(text), out))
+
+
 if __name__ == "__main__":
-    asyncio.run(_main(json.loads(sys.argv[1])))
+    _program(*sys.argv[1:])

@@ -21,9 +21,12 @@ LOAD_BALANCER, NODE_PORT, CLUSTER_IP, NAMES, POD_TO_POD, KUBERNETES = (
     "LoadBalancer", "NodePort", "ClusterIP", "DNS", "pod to pod", "kubernetes",
 )  # fmt: skip
 _FROM = " from "
-_PROTOCOLS: t.Mapping[str, str] = {NAMES: DNS, KUBERNETES: TCP}
-# What a workload is asked that answers by HTTP; a kept connection needs one that does.
+_PROTOCOLS: t.Mapping[str, str] = {NAMES: DNS, KUBERNETES: TCP, POD_TO_POD: HTTP}
+# Of what a connection is kept as well, where it answers by HTTP.
 _HELD = (LOAD_BALANCER, CLUSTER_IP, POD_TO_POD)
+# What nothing may happen to while a node is out; a NodePort is asked on the very node that is being changed, and the
+# `kubernetes` Service leads to a server that restarts.
+PROMISED = (LOAD_BALANCER, CLUSTER_IP, NAMES, POD_TO_POD)
 
 End = tuple[str, int]  # host and port
 
@@ -38,6 +41,7 @@ class Offered:
     resolvers: tuple[End, ...] = ()
     pods: t.Mapping[str, End] = field(default_factory=dict)  # by node
     kubernetes: tuple[End, ...] = ()
+    protocol: str = HTTP  # of the Service; pods are our own
     path: str = "/hostname"
 
 
@@ -62,14 +66,16 @@ def ways(offered: Offered, nodes: t.Sequence[str], outside: str = "", flows: boo
             found += _from(place, node, offered, NAMES, offered.resolvers)
             found += _from(place, node, offered, POD_TO_POD, peer)
             found += _from(place, node, offered, KUBERNETES, offered.kubernetes)
-    return (*found, *(_kept(way) for way in found if flows and _kind(way.target.name) in _HELD))
+    held = [way for way in found if kind_of(way.target.name) in _HELD and way.target.protocol == HTTP]
+    return (*found, *(_kept(way) for way in held if flows))
 
 
 def _from(place: str, source: str, offered: Offered, kind: str, ends: t.Iterable[End]) -> list[Way]:
     by = "" if place == OUTSIDE else f" ({place})"
     found = []
     for host, port in ends:
-        target = Target("", host, port, _PROTOCOLS.get(kind, HTTP), path=offered.path)
+        path = "/hostname" if kind == POD_TO_POD else offered.path
+        target = Target("", host, port, _PROTOCOLS.get(kind, offered.protocol), path=path)
         name = f"{kind}{_FROM}{source}{by} to {target.address}"
         found.append(Way(place, source, replace(target, name=name)))
     return found
@@ -79,13 +85,33 @@ def _kept(way: Way) -> Way:
     return replace(way, target=replace(way.target, name=f"{way.target.name}, {ESTABLISHED}", kind=ESTABLISHED))
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     return name.split(_FROM)[0]
 
 
-def spec(found: t.Iterable[Way], seconds: float, rate: float) -> dict[str, t.Any]:
+def spec(found: t.Iterable[Way], seconds: float, rate: float, settle: float = 0.0) -> dict[str, t.Any]:
     """What probe_service is given, for the ways of one place."""
-    return {"seconds": seconds, "probes": [asdict(replace(way.target, rate=rate)) for way in found]}
+    return {"seconds": seconds, "probes": [asdict(replace(way.target, rate=rate, settle=settle)) for way in found]}
+
+
+@dataclass(frozen=True)
+class Pace:
+    seconds: float = 7200.0
+    rates: t.Mapping[str, float] = field(default_factory=dict)  # by place; 0: nobody asks from there
+    settle: float = 30.0
+
+
+def parts(found: t.Sequence[Way], source: str, pods: t.Mapping[str, str], pace: Pace) -> list[dict[str, t.Any]]:
+    """The probers of one host: one for each place that it is; `pods` has the UID of the pod to ask from, by node."""
+    made = []
+    for place in (OUTSIDE, POD, HOST):
+        mine = [way for way in found if way.place == place and way.source == source]
+        rate = pace.rates.get(place, 20.0)
+        if not mine or rate <= 0 or (place == POD and source not in pods):
+            continue
+        pod = pods[source] if place == POD else ""
+        made.append({"name": place, "pod": pod, "spec": spec(mine, pace.seconds, rate, pace.settle)})
+    return made
 
 
 # -- what came of it
@@ -127,7 +153,7 @@ def by_kind(probes: t.Sequence[Probe], end: float) -> tuple[Summary, ...]:
     """New connections kind by kind, then flows."""
     groups: dict[tuple[bool, str], list[Probe]] = {}
     for probe in probes:
-        groups.setdefault((probe.kind == ESTABLISHED, _kind(probe.name)), []).append(probe)
+        groups.setdefault((probe.kind == ESTABLISHED, kind_of(probe.name)), []).append(probe)
     return tuple(
         summary(f"{kind}, {ESTABLISHED}" if flows else kind, found, end)
         for (flows, kind), found in sorted(groups.items(), key=lambda item: item[0])
@@ -138,6 +164,18 @@ def total(probes: t.Iterable[Probe], end: float, kind: str = NEW) -> Summary:
     """What a run is judged by: all new connections; and beside it, all flows."""
     name = "new connections" if kind == NEW else "established flows"
     return summary(name, (probe for probe in probes if probe.kind == kind), end)
+
+
+def promised(probes: t.Iterable[Probe], end: float) -> Summary:
+    """All new connections by the ways that nothing may happen to."""
+    kept = [probe for probe in probes if probe.kind == NEW and kind_of(probe.name) in PROMISED]
+    return summary(f"new connections to {', '.join(PROMISED)}", kept, end)
+
+
+def last_word(probes: t.Iterable[Probe]) -> float:
+    """When anything was heard last: up to there, a prober that was cut off owes its samples."""
+    times = [time for probe in probes for time in (probe.begin, probe.end, *(s.time for s in probe.samples[-1:]))]
+    return max((time for time in times if time is not None), default=0.0)
 
 
 def unheard(probes: t.Iterable[Probe], wanted: t.Iterable[Way]) -> tuple[str, ...]:

@@ -80,14 +80,15 @@ def _daemonset(namespace: str, image: str, host_port: int) -> Object:
                         "runAsUser": 65532,
                         "seccompProfile": {"type": "RuntimeDefault"},
                     },
-                    "containers": [_container(image, host_port)],
+                    "containers": [container(image, host_port)],
                 },
             },
         },
     }
 
 
-def _container(image: str, host_port: int) -> Object:
+def container(image: str, host_port: int = 0, more: tuple[str, ...] = ()) -> Object:
+    """One that answers by HTTP and UDP, and wants nothing of its host."""
     http: Object = {"name": "http", "containerPort": HTTP}
     if host_port:
         http["hostPort"] = host_port
@@ -95,7 +96,7 @@ def _container(image: str, host_port: int) -> Object:
         "name": NAME,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "args": ["netexec", f"--http-port={HTTP}", f"--udp-port={UDP}"],
+        "args": ["netexec", f"--http-port={HTTP}", f"--udp-port={UDP}", *more],
         "ports": [http, {"name": "udp", "containerPort": UDP, "protocol": "UDP"}],
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": HTTP}, "periodSeconds": 1},
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
