@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import Bgp, Session, family_of, sessions
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
 
 ESTABLISHED = "established"
@@ -54,6 +54,14 @@ def look(kube: Kube) -> State:
     configs = listed(kube, "CiliumBGPNodeConfig")
     told = [item for kind in _CONDITIONS for item in listed(kube, kind)]
     return State(tuple(peer for config in configs for peer in peers_of(config)), tuple(problems(told)))
+
+
+def number_up(kube: Kube) -> int:
+    """How many sessions are up; -1 where nobody can say, as an API server that has just learnt of the kinds."""
+    try:
+        return sum(peer.up for config in listed(kube, "CiliumBGPNodeConfig") for peer in peers_of(config))
+    except Unreachable:
+        return -1
 
 
 def listed(kube: Kube, kind: str) -> list[Object]:

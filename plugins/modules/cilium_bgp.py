@@ -63,11 +63,15 @@ steps:
   returned: success
   type: list
   elements: str
+established:
+  description: How many sessions were up before, as the agents told; V(-1) when they could not be asked.
+  returned: success
+  type: int
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp, client_kube
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp, cilium_bgp_state, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_plan import diff
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
@@ -84,13 +88,14 @@ def main() -> None:
     try:
         bgp = cilium_bgp.description(module)
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])
+        up = cilium_bgp_state.number_up(kube)
         steps = cilium_bgp.run(
             kube, bgp, present=module.params["state"] == "present", prune=module.params["prune"],
             check=module.check_mode,
         )  # fmt: skip
     except MeshwrightError as error:
         module.fail_json(**error.fail_args())
-    module.exit_json(changed=bool(steps), steps=[str(step) for step in steps], diff=diff(steps))
+    module.exit_json(changed=bool(steps), steps=[str(step) for step in steps], established=up, diff=diff(steps))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp_state as state
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut, Unreachable
 
 NODES = (model.Node("a", "a", ("192.0.2.11",)), model.Node("b", "b", ("192.0.2.12",)))
 UDM = model.Router("udm", model.UNIFI, 64512, ("192.0.2.1",), families=("ipv4",))
@@ -127,3 +127,17 @@ def test_waiting_in_vain() -> None:
     kube: Any = Cluster([config("a", udm="idle", two="established"), config("b", **UP)])
     with pytest.raises(TimedOut, match=r"a - udm \(192.0.2.1\): idle.*within 5 s"):
         state.wait(kube, state.wanted_sessions(HOME), 5, lambda _text: None, Turned())
+
+
+def test_how_many_sessions_are_up() -> None:
+    cluster = Cluster([config("a", udm="established", two="active"), config("b", udm="established", two="")])
+    assert state.number_up(cluster) == 2  # type: ignore[arg-type]
+    assert state.number_up(Cluster([])) == 0  # type: ignore[arg-type]
+
+
+def test_an_api_that_cannot_say_is_told_from_none() -> None:
+    class Away(Cluster):
+        def list(self, kind: str, _namespace: str, version: str) -> list[Any]:
+            raise Unreachable("the Kubernetes API", seen="storage is (re)initializing")
+
+    assert state.number_up(Away([])) == -1  # type: ignore[arg-type]
