@@ -85,8 +85,8 @@ def _has_legacy(family: int) -> bool:
         return False
 
 
-def saved(backend: Backend, call: Run = run) -> str:
-    done = call((backend.save,), "")
+def saved(backend: Backend, call: Run = run, *options: str) -> str:
+    done = call((backend.save, *options), "")
     if done.returncode != 0:
         raise MeshwrightError(
             f"`{backend.save}`", seen=f"failed ({done.stderr.strip()[-200:]})", wanted="the rules",
