@@ -8,6 +8,7 @@ pieces and removed afterwards. A prober that was killed, or lost its host, leave
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import os
@@ -98,6 +99,10 @@ class Probers:
                 start_new_session=True,
             )  # fmt: skip
         self._file(part.name, "pid").write_text(str(process.pid), encoding="utf-8")
+        end = self._clock.now() + _START
+        # The kernel has no command line yet of a program that begins just now.
+        while self.pid(part.name) is None and process.poll() is None and self._clock.now() < end:
+            self._clock.sleep(0.01)
         return size
 
     def _goes_on(self, part: Part) -> bool:
@@ -189,6 +194,8 @@ class Probers:
         if not check:
             self._end([path.stem for path in self.folder.glob("*.json")])
             shutil.rmtree(self.folder)
+            with contextlib.suppress(OSError):  # others of another name are there
+                self.folder.parent.rmdir()
         return True
 
     def pid(self, part: str) -> int | None:

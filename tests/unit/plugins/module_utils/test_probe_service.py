@@ -179,3 +179,37 @@ def test_it_ends_with_its_standard_input() -> None:
         assert running.wait(30) == 0
     lines = [*head, *rest.splitlines()]
     assert json.loads(lines[0])["target"] == "[::1]:1" and json.loads(lines[-1])["event"] == "probe_ended"
+
+
+def test_nothing_counts_before_a_way_has_worked_for_a_while() -> None:
+    count = 0
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        await (refuse if count < 4 else answer)(reader, writer)
+
+    seen = against(late, seconds=0.2, protocol="http", rate=50, settle=5)
+    assert count == 3 + 10 + 10 and len(seen.samples) == 10
+    assert not any(sample.error for sample in seen.samples) and run_probes.judge(seen, 0).missing == 0
+
+
+def test_a_way_that_never_works_is_counted_after_all() -> None:
+    lines: list[dict[str, Any]] = []
+    target = Target("p", LOCAL, 1, rate=50, settle=0.1)
+    asyncio.run(probe_service.run([target], 0.1, lines.append, asyncio.Event()))
+    assert [line["event"] for line in lines][:2] == ["unsettled", "probe"]
+    assert lines[0]["error"] == "Connection refused" and lines[2]["error"] == "Connection refused"
+
+
+def test_with_a_log_it_ends_when_it_is_terminated(tmp_path: Path) -> None:
+    spec, log = tmp_path / "spec.json", tmp_path / "log.jsonl"
+    spec.write_text(json.dumps({"seconds": 600, "probes": [{"name": "p", "host": "::1", "port": 1, "rate": 50}]}))
+    command = [sys.executable, "-I", str(probe_service.__file__), f"@{spec}", str(log)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as running:
+        while not (log.exists() and len(log.read_text().splitlines()) > 3):
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.terminate()
+        assert running.wait(30) == 0
+    assert json.loads(log.read_text().splitlines()[-1])["event"] == "probe_ended"

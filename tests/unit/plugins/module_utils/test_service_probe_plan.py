@@ -102,3 +102,32 @@ def test_nothing_that_failed_or_is_missing_is_overlooked(tries: list[str], seed:
     found = probing.total(probes, ended)
     assert (found.sent, found.missing) == (len(tries), tries.count("missing"))
     assert found.failed == len(tries) - tries.count("good")
+
+
+def test_each_host_gets_its_own_part() -> None:
+    found = ways(OFFERED, NODES, "client")
+    pace = probing.Pace(60, {"pod": 20, "host": 5}, settle=9)
+    (outside,) = probing.parts(found, "client", {}, pace)
+    assert (outside["name"], outside["pod"]) == ("outside", "") and outside["spec"]["seconds"] == 60
+    pod, host = probing.parts(found, "one", {"one": "uid"}, pace)
+    assert (pod["name"], pod["pod"], host["name"], host["pod"]) == ("pod", "uid", "host", "")
+    assert {probe["rate"] for probe in host["spec"]["probes"]} == {5}
+    assert {probe["settle"] for probe in pod["spec"]["probes"]} == {9}
+    assert [part["name"] for part in probing.parts(found, "one", {}, probing.Pace(rates={"host": 0}))] == []
+    assert json.loads(json.dumps(pod)) == pod
+
+
+def test_a_service_that_is_only_connected_to() -> None:
+    tcp = Offered(cluster_ips=(("x", 5432),), pods=OFFERED.pods, protocol="tcp", path="/")
+    found = {way.target.name: way.target for way in ways(tcp, NODES)}
+    assert found["ClusterIP from one (pod) to x:5432"].protocol == "tcp"
+    assert not [name for name in found if name.startswith("ClusterIP") and name.endswith(ESTABLISHED)]
+    assert found["pod to pod from one (pod) to pod-two:8080"].path == "/hostname"
+
+
+def test_a_run_is_judged_by_what_is_promised() -> None:
+    node_port = Way("outside", "client", Target("NodePort from client to x:80", "x", 80))
+    probes = read(written(node_port, ["refused"]) + written(KEPT, ["reset"]) + written(DNS, ["good", "good"]))
+    found = probing.promised(probes, 0)
+    assert (found.probes, found.sent, found.failed) == (1, 2, 0)
+    assert probing.last_word(probes) == BEGUN + 2 / RATE and probing.last_word(()) == 0.0
