@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from meshlab import podman
 
-# As kube-proxy leads a NodePort's packets, here to a port that nobody has: its first packet is what counts.
+# As kube-proxy leads a NodePort's packets, here to a port that nobody has: a connection's first packet is what counts.
+# Without a rule that translates, the kernel tracks no connections and asks the table nat for none.
 RULES = """\
 *nat
 :KUBE-EXT-AAAA - [0:0]
@@ -13,6 +14,7 @@ RULES = """\
 :KUBE-SERVICES - [0:0]
 -A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
 -A KUBE-NODEPORTS -p tcp -m comment --comment "web/it:http" -m tcp --dport 30080 -j KUBE-EXT-AAAA
+-A KUBE-EXT-AAAA -p tcp -j REDIRECT --to-ports 30082
 -A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
 COMMIT
 """
