@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import tempfile
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_dump
 
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_values
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import Observed, Plan, Wish, observe
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import (
     NAME,
@@ -19,6 +21,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_relea
     chart_version,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_restarts import Effect, compare
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spellings import Values
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
     CiliumOptions,
     masked,
@@ -29,6 +32,24 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 
 Params = t.Mapping[str, t.Any]
 Run = t.Callable[[t.Sequence[str]], tuple[int, str, str]]
+Render = t.Callable[[Values], str]
+
+# What the inventory asks of the chart. A module's arguments, and an action's.
+ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "kubeconfig": {"type": "path", "required": True},
+    "chart": {"type": "str", "required": True},
+    "chart_repo_url": {"type": "str", "default": ""},
+    "version": {"type": "str", "required": True},
+    "helm_binary": {"type": "str", "default": "helm"},
+    "options": {"type": "dict", "default": {}},
+    "values": {"type": "dict", "default": {}},
+    "cluster_cidr": {"type": "list", "elements": "str", "required": True},
+    "nodes": {"type": "int", "default": 1},
+    "initial_stage": {"type": "int", "choices": [1, 2], "default": 1},
+    "stage": {"type": "int", "choices": [0, 1, 2], "default": 0},
+    "gateway_api_version": {"type": "str", "default": ""},
+    "gateway_api_crds": {"type": "str", "default": ""},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +58,14 @@ class Chart:
     repo_url: str  # empty for oci:// references and paths
     version: str
     local: bool
+
+
+def checked(given: Params) -> Params:
+    """As a module gets its parameters, for an action."""
+    result = ArgumentSpecValidator(ARGUMENTS).validate(dict(given))
+    if result.error_messages:
+        raise MeshwrightError("what is asked of the chart", seen="; ".join(result.error_messages))
+    return t.cast("Params", result.validated_parameters)
 
 
 def wish_from(params: Params) -> Wish:
@@ -49,6 +78,7 @@ def wish_from(params: Params) -> Wish:
         gateway_version=params["gateway_api_version"],
         gateway_crds=params["gateway_api_crds"],
         nodes=params["nodes"],
+        stage=params["stage"],
     )
 
 
@@ -91,42 +121,24 @@ def observe_cluster(kubeconfig: str, absent_is_well: bool) -> Observed:
     return Observed()
 
 
-@contextlib.contextmanager
-def values_file(plan: Plan, path: str, keep: bool) -> t.Iterator[str]:
-    """The values in a file of mode 0600: in its place if Helm is to read it, else for the time of the comparison."""
-    text = yaml_dump(plan.rendered.values, default_flow_style=False, sort_keys=True)
-    if keep and plan.action != "none":
-        _write(Path(path).expanduser(), text)
-        yield str(Path(path).expanduser())
-        return
-    handle, name = tempfile.mkstemp(suffix=".yaml")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        yield name
-    finally:
-        Path(name).unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    if path.exists() and path.read_text(encoding="utf-8") == text and path.stat().st_mode & 0o777 == 0o600:
-        return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".values")  # mkstemp gives mode 0600
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)
-
-
-def effect(run: Run, helm: str, chart: Chart, values: str, seen: Observed, plan: Plan) -> Effect:
-    """What Helm's run does to pods that run, from the manifests of both sides. A chart that refuses is told here."""
-    if plan.action == "none":
-        return Effect()
-    command = [helm, "template", NAME, chart.ref, "--namespace", NAMESPACE, "--values", values]
+def renderer(run: Run, helm: str, chart: Chart, seen: Observed) -> Render:
+    """What makes a manifest of values, as Helm would for this cluster."""
+    command = [helm, "template", NAME, chart.ref, "--namespace", NAMESPACE]
     command += ["--kube-version", seen.kubernetes.partition("+")[0]] if seen.kubernetes else []
     command += ["--api-versions", "monitoring.coreos.com/v1"] if seen.service_monitors else []
     command += ["--repo", chart.repo_url] if chart.repo_url else []
     command += [] if chart.local else ["--version", chart.version]
+
+    def render(values: Values) -> str:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:  # of mode 0600
+            file.write(_text(values))
+            file.flush()
+            return _rendered(run, [*command, "--values", file.name])
+
+    return render
+
+
+def _rendered(run: Run, command: t.Sequence[str]) -> str:
     try:
         code, out, err = run(command)
     except (OSError, ValueError) as error:
@@ -137,7 +149,58 @@ def effect(run: Run, helm: str, chart: Chart, values: str, seen: Observed, plan:
             wanted="the chart rendered with the values",
             remedy="see cilium_values, and that helm is there (cilium_helm_binary)",
         )
-    return Effect() if plan.action == "install" or seen.release is None else compare(seen.release.manifest, out)
+    return out
+
+
+def checksum(render: Render, possible: t.Mapping[int, Values], stage: int) -> str:
+    """Of the settings that the stages render; of `stage` alone where the chart refuses the other one."""
+    found = manifests(render, possible, {stage})
+    data = {each: stage2_values.config_data(manifest) for each, manifest in found.items()}
+    return stage2_values.checksum(data[stage], data.get(3 - stage, data[stage]))
+
+
+def manifests(render: Render, possible: t.Mapping[int, Values], needed: t.Container[int]) -> dict[int, str]:
+    """By stage, rendered side by side; without a stage that the chart refuses, unless it is needed."""
+
+    def one(stage: int) -> str | None:
+        try:
+            return render(possible[stage])
+        except MeshwrightError:
+            if stage in needed:
+                raise
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(possible, pool.map(one, possible)))
+    return {stage: manifest for stage, manifest in found.items() if manifest is not None}
+
+
+def effect(render: Render, seen: Observed, plan: Plan) -> Effect:
+    """What Helm's run does to pods that run, from the manifests of both sides. A chart that refuses is told here."""
+    if plan.action == "none":
+        return Effect()
+    manifest = render(plan.rendered.values)
+    if plan.action == "install" or seen.release is None:
+        return Effect()
+    return compare(seen.release.manifest, manifest)
+
+
+def write_values(plan: Plan, path: str) -> None:
+    """For Helm, which reads them there with mode 0600."""
+    if plan.action == "none":
+        return
+    text, file = _text(plan.rendered.values), Path(path).expanduser()
+    if file.exists() and file.read_text(encoding="utf-8") == text and file.stat().st_mode & 0o777 == 0o600:
+        return
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".values")  # mkstemp gives mode 0600
+    with os.fdopen(handle, "w", encoding="utf-8") as new:
+        new.write(text)
+    Path(name).replace(file)
+
+
+def _text(values: Values) -> str:
+    return str(yaml_dump(values, default_flow_style=False, sort_keys=True))
 
 
 def told(plan: Plan, seen: Observed, chart: Chart, found: Effect, secrets: t.Collection[str]) -> dict[str, t.Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -15,12 +16,15 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_relea
     deployed,
     settled,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spellings import dig
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spellings import Values, dig
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
     CiliumOptions,
     Cluster,
     Rendered,
     cilium_values,
+    mark_of,
+    marks,
+    unmarked,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
@@ -48,6 +52,7 @@ class Wish:
     gateway_version: str = ""
     gateway_crds: str = ""
     nodes: int = 1  # of the inventory: for a cluster that is still to come
+    stage: int = 0  # for which values are wanted whatever the cluster is at; 0: its own
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,10 @@ class Plan:
     forget: bool  # the record of a Helm that was killed goes first
     rollback: int  # and Helm returns to this revision, which has what is wanted; 0: it does not
     notes: tuple[str, ...]
+
+
+# What both stages have to say, from the values of those that can be made; the second argument is the plan's own stage.
+Checksum = t.Callable[[t.Mapping[int, Values], int], str]
 
 
 def observe(kube: Kube) -> Observed:
@@ -147,25 +156,55 @@ def _agents_without_helm(kube: Kube) -> bool:
     return "meta.helm.sh/release-name" not in (daemonset["metadata"].get("annotations") or {})
 
 
-def plan(wish: Wish, seen: Observed) -> Plan:
+def plan(wish: Wish, seen: Observed, checksum: Checksum) -> Plan:
     if seen.foreign:
         raise MeshwrightError(
             "the DaemonSet kube-system/cilium", seen="there without a release of Helm", wanted="one that Helm manages",
             remedy="it is another tool's: manage it there, or remove it before this role brings its own",
         )
     stage = stage_of(wish, seen)
-    nodes = seen.nodes if seen.there else wish.nodes
-    cluster = Cluster(max(1, nodes), wish.cidrs, seen.service_monitors)
-    rendered = cilium_values(_kept_on(wish.options, seen.release), stage, cluster, wish.free)
     _step(wish, seen)
-    action, why = _action(wish, seen.release, rendered)
+    rendered = values_at(wish, seen, stage, mark_for(wish, seen, stage, checksum))
+    action, why = _action(wish, seen.release, rendered, stage)
     gateway = _gateway(wish, seen) if wish.options.gateway_api else None
     forget = seen.release is not None and seen.release.status not in (*_GOOD, "superseded", "uninstalled")
     rollback = _rollback(wish, seen.deployed, rendered) if forget else 0
     return Plan(stage, action, why, rendered, gateway, forget, rollback, rendered.notes)
 
 
-def _kept_on(options: CiliumOptions, release: Release | None) -> CiliumOptions:
+def values_at(wish: Wish, seen: Observed, stage: int, mark: str = "") -> Rendered:
+    """What the inventory makes of this cluster at a stage, be it the cluster's or not."""
+    nodes = seen.nodes if seen.there else wish.nodes
+    cluster = Cluster(max(1, nodes), wish.cidrs, seen.service_monitors)
+    return cilium_values(_kept_on(wish.options, seen.release, stage), stage, cluster, wish.free, mark)
+
+
+def mark_for(wish: Wish, seen: Observed, stage: int, checksum: Checksum) -> str:
+    """What the agents' pods carry. It stays while settings stay, so that neither a stage nor a Helm that renders
+    something anew restarts them. A stage that the settings forbid has no say: without a change of settings nobody
+    gets there, and after one everything is asked anew."""
+    if not marks(wish.free):
+        return ""
+    kept = _kept_mark(wish, seen)
+    if kept:
+        return kept
+    possible = {stage: values_at(wish, seen, stage).values}
+    with contextlib.suppress(MeshwrightError):
+        possible[3 - stage] = values_at(wish, seen, 3 - stage).values
+    return checksum(possible, stage)
+
+
+def _kept_mark(wish: Wish, seen: Observed) -> str:
+    for release in (seen.release, seen.deployed):
+        if release is None or release.stage is None or release.chart_version != wish.version:
+            continue
+        with contextlib.suppress(MeshwrightError):
+            if mark_of(release.values) and unmarked(release.values) == values_at(wish, seen, release.stage).values:
+                return mark_of(release.values)
+    return ""
+
+
+def _kept_on(options: CiliumOptions, release: Release | None, stage: int) -> CiliumOptions:
     """What announces addresses is not switched off on the way: its successor works only after Cilium was here.
 
     Nor is it later, which would restart all agents for nothing. The free values do it for who wants it.
@@ -174,22 +213,23 @@ def _kept_on(options: CiliumOptions, release: Release | None) -> CiliumOptions:
     return replace(
         options,
         bgp=options.bgp or dig(have, "bgpControlPlane.enabled") is True,
-        l2_announcements=options.l2_announcements or dig(have, "l2announcements.enabled") is True,
+        # Stage 1 cannot have it, so that the way back ends it where the inventory does not ask for it.
+        l2_announcements=options.l2_announcements or (stage == 2 and dig(have, "l2announcements.enabled") is True),
     )
 
 
 def stage_of(wish: Wish, seen: Observed) -> int:
-    """The live cluster's, never changed from here; the wished one only where there is nothing yet."""
+    """The live cluster's, unless another one is asked for; the wished one only where there is nothing yet."""
     release = seen.release
-    if release is None or release.stage is None:
-        return seen.k3s_stage or wish.initial_stage
-    if release.stage == 1 and seen.k3s_stage == 2:
+    live = None if release is None else release.stage
+    stage = wish.stage or live or seen.k3s_stage or wish.initial_stage
+    if stage == 1 and seen.k3s_stage == 2:
         raise MeshwrightError(
             "kube-proxy", seen="off in k3s' configuration while Cilium's release leaves services to it",
             wanted="one of the two to serve them",
             remedy="remove disable-kube-proxy from the servers' configuration and restart k3s, one server at a time",
         )
-    return release.stage
+    return stage
 
 
 def _step(wish: Wish, seen: Observed) -> None:
@@ -201,13 +241,15 @@ def _step(wish: Wish, seen: Observed) -> None:
         raise refused
 
 
-def _action(wish: Wish, release: Release | None, rendered: Rendered) -> tuple[str, str]:
+def _action(wish: Wish, release: Release | None, rendered: Rendered, stage: int) -> tuple[str, str]:
     if release is None:
         return "install", "there is no release yet"
     if release.status not in _GOOD:
         return ("install" if release.revision == 1 else "upgrade"), f"revision {release.revision} is {release.status}"
     if release.chart_version != wish.version:
         return "upgrade", f"from {release.chart_version} to {wish.version}"
+    if release.stage is not None and release.stage != stage:
+        return "upgrade", f"from stage {release.stage} to {stage}"
     if dict(release.values) != rendered.values:
         return "upgrade", "other values"
     return "none", f"revision {release.revision} has this chart and these values"

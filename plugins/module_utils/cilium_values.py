@@ -17,6 +17,15 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spell
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
+# On the agents' pods: what their settings are, so that they restart when one changes. The stage is none of them.
+CONFIG_MARK = "meshwright.k3s-cilium/config"
+# Options that need Cilium in kube-proxy's place, by the variables that people know.
+_STAGE_2: t.Mapping[str, str] = {
+    "bpf_masquerade": "cilium_bpf_masquerade",
+    "gateway_api": "cilium_gateway_api",
+    "l2_announcements": "cilium_l2_announcements",
+}
+
 
 @dataclass(frozen=True)
 class CiliumOptions:
@@ -75,15 +84,43 @@ _MONITORS = (
 
 
 def cilium_values(
-    options: CiliumOptions, stage: int, cluster: Cluster, free: t.Mapping[str, t.Any] | None = None
+    options: CiliumOptions, stage: int, cluster: Cluster, free: t.Mapping[str, t.Any] | None = None, checksum: str = ""
 ) -> Rendered:
     """What Helm is given. The free values win over the typed options; the stage wins over both."""
     _check(options, stage)
     theirs, notes = translate(free or {}, stage)
-    values = merge(_typed(options, stage, cluster), theirs)
+    mark = {"podAnnotations": {CONFIG_MARK: checksum}} if checksum else {}
+    values = merge({**_typed(options, stage, cluster), **mark}, theirs)
     values["kubeProxyReplacement"] = "true" if stage == 2 else "false"
     extra = _without_monitors(values) if not cluster.service_monitors else ()
     return Rendered(values, notes + extra)
+
+
+def only_stage2(options: CiliumOptions) -> tuple[str, ...]:
+    """The variables that are on and cannot be at stage 1."""
+    return tuple(variable for name, variable in _STAGE_2.items() if getattr(options, name))
+
+
+def marks(free: t.Mapping[str, t.Any]) -> bool:
+    """Whether restarts for changed settings are ours to arrange: not where the free values say a word about it."""
+    theirs = free.get("podAnnotations", {})
+    return "rollOutCiliumPods" not in free and isinstance(theirs, dict) and CONFIG_MARK not in theirs
+
+
+def mark_of(values: t.Mapping[str, t.Any]) -> str:
+    theirs = values.get("podAnnotations")
+    return str(theirs.get(CONFIG_MARK) or "") if isinstance(theirs, dict) else ""
+
+
+def unmarked(values: t.Mapping[str, t.Any]) -> Values:
+    """All but the mark: with the same chart they are the same settings, at whatever time that was."""
+    found = copy.deepcopy(dict(values))
+    theirs = found.get("podAnnotations")
+    if isinstance(theirs, dict):
+        theirs.pop(CONFIG_MARK, None)
+        if not theirs:
+            del found["podAnnotations"]
+    return found
 
 
 def merge(base: t.Mapping[str, t.Any], over: t.Mapping[str, t.Any]) -> Values:
@@ -129,12 +166,9 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _check(options: CiliumOptions, stage: int) -> None:
-    if stage == 1 and options.bpf_masquerade:
-        raise _at_stage_2("cilium_bpf_masquerade")
-    if stage == 1 and options.gateway_api:
-        raise _at_stage_2("cilium_gateway_api")
-    if stage == 1 and options.l2_announcements:
-        raise _at_stage_2("cilium_l2_announcements")
+    refused = only_stage2(options) if stage == 1 else ()
+    if refused:
+        raise _at_stage_2(refused[0])
 
 
 def _at_stage_2(name: str) -> MeshwrightError:
@@ -157,7 +191,7 @@ def _typed(options: CiliumOptions, stage: int, cluster: Cluster) -> Values:
         "cgroup": {"autoMount": {"enabled": options.cgroup_automount}},
         "bpf": {"masquerade": options.bpf_masquerade},
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
-        "rollOutCiliumPods": True,
+        "rollOutCiliumPods": False,  # CONFIG_MARK does it: by the chart's own way, a change of the stage restarts all
         "operator": {"replicas": options.operator_replicas or min(2, max(1, cluster.nodes)), "rollOutPods": True},
         **_hubble(options),
         **_routing(options, cluster),

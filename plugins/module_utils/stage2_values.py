@@ -114,10 +114,10 @@ def strangers(live: Data, rendered: Data) -> tuple[str, ...]:
 
 
 def checksum(one: Data, other: Data) -> str:
-    """Of what both stages have in common: as an annotation of the agents' pods it makes them restart for any change of
-    a setting but for a change of the stage, which takes its own way through the nodes."""
-    common = {key: value for key, value in one.items() if other.get(key) == value}
-    return hashlib.sha256(json.dumps(common, sort_keys=True).encode()).hexdigest()
+    """Of both stages together, so that neither of them matters: as an annotation of the agents' pods it makes them
+    restart for any change of a setting but for a change of the stage, which takes its own way through the nodes."""
+    both = sorted(json.dumps(dict(data), sort_keys=True) for data in (one, other))
+    return hashlib.sha256(json.dumps(both).encode()).hexdigest()
 
 
 def node_config(stage: int, over: Data, cilium: versions.Minor) -> Object:

@@ -14,6 +14,9 @@ description:
     options, the stage and the free values, and compares.
   - Where Helm has to run, it writes the values to O(values_path) and says, from both sides' rendered manifests, which
     DaemonSets and Deployments restart.
+  - The agents' pods carry a checksum of their settings at both stages as an annotation, so that each change of a
+    setting restarts them and a change of the stage does not. It stays while the values do; else both stages are
+    rendered for it.
   - The stage of a live cluster is read, from the release and from the arguments that k3s notes on its servers' nodes,
     and kept; O(initial_stage) counts only where neither tells.
   - Runs on the controller.
@@ -64,6 +67,13 @@ options:
     type: int
     choices: [1, 2]
     default: 1
+  stage:
+    description:
+      - The stage to make the values for, whatever the live cluster is at. V(0) keeps the cluster's.
+      - The agents restart neither for it nor by it. They are to be at that stage already, node by node.
+    type: int
+    choices: [0, 1, 2]
+    default: 0
   gateway_api_version:
     description: Version of the Gateway API's CRDs. Empty takes the one that this Cilium expects.
     type: str
@@ -154,41 +164,30 @@ gateway_api:
   type: dict
 """
 
+import functools
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import plan as make_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
-ARGUMENTS = {
-    "kubeconfig": {"type": "path", "required": True},
-    "chart": {"type": "str", "required": True},
-    "chart_repo_url": {"type": "str", "default": ""},
-    "version": {"type": "str", "required": True},
-    "helm_binary": {"type": "str", "default": "helm"},
-    "options": {"type": "dict", "default": {}},
-    "values": {"type": "dict", "default": {}},
-    "cluster_cidr": {"type": "list", "elements": "str", "required": True},
-    "nodes": {"type": "int", "default": 1},
-    "initial_stage": {"type": "int", "choices": [1, 2], "default": 1},
-    "gateway_api_version": {"type": "str", "default": ""},
-    "gateway_api_crds": {"type": "str", "default": ""},
-    "values_path": {"type": "path", "required": True},
-}
-
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    values_path = {"type": "path", "required": True}
+    module = AnsibleModule({**cilium_call.ARGUMENTS, "values_path": values_path}, supports_check_mode=True)
     client_kube.need_library(module)
     try:
         wish = cilium_call.wish_from(module.params)
         secrets = cilium_call.secrets_of(wish)
         module.no_log_values.update(secrets)
         seen = cilium_call.observe_cluster(module.params["kubeconfig"], absent_is_well=module.check_mode)
-        plan = make_plan(wish, seen)
         chart = cilium_call.chart_of(module.params)
-        with cilium_call.values_file(plan, module.params["values_path"], keep=not module.check_mode) as values:
-            effect = cilium_call.effect(module.run_command, module.params["helm_binary"], chart, values, seen, plan)
+        render = cilium_call.renderer(module.run_command, module.params["helm_binary"], chart, seen)
+        plan = make_plan(wish, seen, functools.partial(cilium_call.checksum, render))
+        effect = cilium_call.effect(render, seen, plan)
+        if not module.check_mode:
+            cilium_call.write_values(plan, module.params["values_path"])
     except MeshwrightError as error:
         module.fail_json(**error.fail_args())
     module.exit_json(**cilium_call.told(plan, seen, chart, effect, secrets))

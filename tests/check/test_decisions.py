@@ -85,7 +85,7 @@ def cilium_options() -> set[str]:
     six = Cluster(cidrs=("fd00:42::/56",))
     rendered = (
         cilium_values(everything, 2, both),
-        cilium_values(CiliumOptions(), 1, both),
+        cilium_values(CiliumOptions(), 1, both, checksum="of both stages"),
         cilium_values(CiliumOptions(routing_mode="tunnel"), 1, six),
     )
     return {path for one in rendered for path in leaves(one.values)}

@@ -18,14 +18,14 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 PARAMS: dict[str, Any] = {
     "version": "v1.20.2", "options": {"mtu": 1400, "operator_replicas": None}, "values": {},
     "cluster_cidr": ["10.42.0.0/16"], "initial_stage": 1, "gateway_api_version": "", "gateway_api_crds": "", "nodes": 3,
-    "chart": "cilium", "chart_repo_url": "https://helm.example.org/",
+    "stage": 0, "chart": "cilium", "chart_repo_url": "https://helm.example.org/",
 }  # fmt: skip
 HAVE = Release(3, "deployed", "1.20.2", {"MTU": 1500, "tls": {"ca": {"key": "old-secret"}}}, "---\n", "record")
 
 
 def made(release: Release | None = None, **values: Any) -> tuple[Plan, Observed]:
     seen = Observed(there=True, nodes=2, kubernetes="v1.34.4+k3s1", release=release)
-    return plan(Wish("1.20.2", CiliumOptions(), free=values), seen), seen
+    return plan(Wish("1.20.2", CiliumOptions(), free=values), seen, lambda _possible, _stage: "sum"), seen
 
 
 CHART = cilium_call.Chart("cilium", "https://helm.example.org/", "1.20.2", False)
@@ -74,40 +74,44 @@ def test_a_cluster_that_is_gone_is_well_in_check_mode_only(monkeypatch: pytest.M
 def test_values_are_written_for_helm_alone(tmp_path: Path) -> None:
     target = tmp_path / "state" / "values.yaml"
     found, _seen = made()
-    with cilium_call.values_file(found, str(target), keep=True) as path:
-        assert path == str(target)
+    cilium_call.write_values(found, str(target))
     assert target.stat().st_mode & 0o777 == 0o600 and target.parent.stat().st_mode & 0o777 == 0o700
     assert yaml.safe_load(target.read_text()) == found.rendered.values
     before = target.stat()
-    with cilium_call.values_file(found, str(target), keep=True):
-        pass
+    cilium_call.write_values(found, str(target))
     after = target.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_values_leave_nothing_in_check_mode(tmp_path: Path) -> None:
-    found, _seen = made()
-    with cilium_call.values_file(found, str(tmp_path / "values.yaml"), keep=False) as path:
-        assert Path(path).stat().st_mode & 0o777 == 0o600
-    assert not Path(path).exists() and list(tmp_path.iterdir()) == []
+def test_nothing_is_written_where_helm_does_not_run(tmp_path: Path) -> None:
+    first, _seen = made()
+    found, _seen = made(dataclasses.replace(HAVE, values=first.rendered.values))
+    cilium_call.write_values(found, str(tmp_path / "values.yaml"))
+    assert list(tmp_path.iterdir()) == []
 
 
 class Helm:
     def __init__(self, code: int = 0, out: str = "", err: str = "") -> None:
         self.answer = (code, out, err)
         self.commands: list[Sequence[str]] = []
+        self.files: list[Path] = []
 
     def __call__(self, command: Sequence[str]) -> tuple[int, str, str]:
         self.commands.append(command)
+        self.files.append(Path(command[command.index("--values") + 1]))
+        assert self.files[-1].stat().st_mode & 0o777 == 0o600
         return self.answer
+
+
+def effect(helm: Helm, seen: Observed, found: Plan, chart: cilium_call.Chart = CHART) -> Effect:
+    return cilium_call.effect(cilium_call.renderer(helm, "helm", chart, seen), seen, found)
 
 
 def test_helm_renders_as_the_cluster_is() -> None:
     found, seen = made(HAVE)
     helm = Helm(out="kind: ConfigMap\nmetadata: {name: new}\n")
-    effect = cilium_call.effect(helm, "helm", CHART, "/values", dataclasses.replace(seen, service_monitors=True), found)
-    assert effect.added == ("ConfigMap new",)
+    assert effect(helm, dataclasses.replace(seen, service_monitors=True), found).added == ("ConfigMap new",)
     text = " ".join(helm.commands[0])
     for part in (
         "--kube-version v1.34.4 ",
@@ -116,34 +120,43 @@ def test_helm_renders_as_the_cluster_is() -> None:
         "--repo https://",
     ):
         assert part in text
+    assert not any(file.exists() for file in helm.files), "the values stay nowhere"
 
 
 def test_helm_is_not_asked_for_a_local_charts_version() -> None:
     found, seen = made(HAVE)
     helm = Helm()
-    cilium_call.effect(helm, "helm", cilium_call.Chart("/chart", "", "1.20.2", True), "/values", seen, found)
+    effect(helm, seen, found, cilium_call.Chart("/chart", "", "1.20.2", True))
     assert "--version" not in helm.commands[0] and "--repo" not in helm.commands[0]
 
 
 def test_a_first_install_restarts_nothing() -> None:
     found, seen = made()
-    helm = Helm(out="kind: ConfigMap\nmetadata: {name: new}\n")
-    assert cilium_call.effect(helm, "helm", CHART, "/values", seen, found) == Effect()
+    assert effect(Helm(out="kind: ConfigMap\nmetadata: {name: new}\n"), seen, found) == Effect()
     with pytest.raises(MeshwrightError, match="a value that it does not take"):
-        cilium_call.effect(Helm(1, err="a value that it does not take"), "helm", CHART, "/values", seen, found)
+        effect(Helm(1, err="a value that it does not take"), seen, found)
 
 
 def test_nothing_to_do_asks_nobody() -> None:
     first, _seen = made()
     found, seen = made(dataclasses.replace(HAVE, values=first.rendered.values))
     helm = Helm(1)
-    assert cilium_call.effect(helm, "helm", CHART, "/values", seen, found) == Effect() and not helm.commands
+    assert effect(helm, seen, found) == Effect() and not helm.commands
 
 
 def test_a_chart_that_does_not_render() -> None:
     found, seen = made(HAVE)
     with pytest.raises(MeshwrightError, match="l7Proxy must be true"):
-        cilium_call.effect(Helm(1, err="l7Proxy must be true"), "helm", CHART, "/values", seen, found)
+        effect(Helm(1, err="l7Proxy must be true"), seen, found)
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("no helm"), ValueError("embedded null byte")])
+def test_a_helm_that_does_not_run(error: Exception) -> None:
+    def run(_command: Sequence[str]) -> tuple[int, str, str]:
+        raise error
+
+    with pytest.raises(MeshwrightError, match=str(error)):
+        cilium_call.renderer(run, "helm", CHART, Observed())({})
 
 
 def test_told() -> None:

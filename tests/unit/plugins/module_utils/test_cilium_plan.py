@@ -29,12 +29,16 @@ GATEWAY = CiliumOptions(gateway_api=True)
 
 
 def release(stage: int = 1, **changes: Any) -> Release:
-    values = cilium_values(OPTIONS, stage, Cluster(4)).values
+    values = cilium_values(OPTIONS, stage, Cluster(4), checksum="sum").values
     return dataclasses.replace(Release(3, "deployed", "1.20.2", values, "", "record"), **changes)
 
 
+def checksum(_possible: Any, _stage: int) -> str:
+    return "sum"
+
+
 def made(wish: Wish = WISH, **seen: Any) -> Plan:
-    return plan(wish, Observed(**{"there": True, "nodes": 4, **seen}))
+    return plan(wish, Observed(**{"there": True, "nodes": 4, **seen}), checksum)
 
 
 def test_a_new_cluster() -> None:
@@ -43,7 +47,7 @@ def test_a_new_cluster() -> None:
 
 
 def test_a_cluster_to_come_is_planned_for_the_inventory() -> None:
-    found = plan(dataclasses.replace(WISH, nodes=4), Observed())
+    found = plan(dataclasses.replace(WISH, nodes=4), Observed(), checksum)
     assert found.rendered.values["operator"]["replicas"] == 2
 
 
@@ -114,9 +118,29 @@ def test_a_live_cluster_keeps_its_stage(initial: int, k3s: int | None, have: int
     assert (found.stage, found.action) == (have, "none")
 
 
-def test_nobody_serves_the_services() -> None:
+@pytest.mark.parametrize("stage", [0, 1])
+def test_nobody_serves_the_services(stage: int) -> None:
     with pytest.raises(MeshwrightError, match="disable-kube-proxy"):
-        made(k3s_stage=2, release=release(1))
+        made(dataclasses.replace(WISH, stage=stage), k3s_stage=2, release=release(1))
+
+
+@pytest.mark.parametrize(("have", "asked"), [(1, 2), (2, 1)])
+def test_another_stage_is_made_when_asked_for(have: int, asked: int) -> None:
+    wish = dataclasses.replace(WISH, stage=asked)
+    found = made(wish, k3s_stage=1, release=release(have))
+    assert (found.stage, found.action, found.why) == (asked, "upgrade", f"from stage {have} to {asked}")
+    there = release(values=found.rendered.values)
+    assert made(wish, release=there).action == made(WISH, release=there).action == "none"
+
+
+def test_the_way_back_leaves_l2_announcements_that_nobody_asks_for() -> None:
+    have = release(2)
+    have.values["l2announcements"] = {"enabled": True}
+    found = made(dataclasses.replace(WISH, stage=1), release=have)
+    assert "l2announcements" not in found.rendered.values
+    with pytest.raises(MeshwrightError, match="cilium_l2_announcements is true at stage 1"):
+        asked = dataclasses.replace(OPTIONS, l2_announcements=True)
+        made(dataclasses.replace(WISH, stage=1, options=asked), release=have)
 
 
 def test_a_foreign_cilium_is_left_alone() -> None:

@@ -9,12 +9,17 @@ from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spellings import dig
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import (
+    CONFIG_MARK,
     CiliumOptions,
     Cluster,
     cilium_values,
+    mark_of,
+    marks,
     masked,
     merge,
+    only_stage2,
     secret_texts,
+    unmarked,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
@@ -39,7 +44,7 @@ ALWAYS = {
     "ipv6.enabled": False,
     "endpointRoutes.enabled": False,
     "updateStrategy.rollingUpdate.maxUnavailable": 1,
-    "rollOutCiliumPods": True,
+    "rollOutCiliumPods": False,
     "operator.rollOutPods": True,
     "operator.replicas": 2,
     "cgroup.autoMount.enabled": True,
@@ -65,6 +70,7 @@ def test_defaults(path: str) -> None:
         "kubeProxyReplacementHealthzBindAddr",
         "tunnelProtocol",
         "cgroup.hostRoot",
+        "podAnnotations",
     ],
 )
 def test_left_to_the_chart(path: str) -> None:
@@ -131,7 +137,7 @@ def test_stage_2_takes_its_place() -> None:
     assert found["gatewayAPI"]["enabled"] is True and found["bpf"]["masquerade"] is True
 
 
-@pytest.mark.parametrize("name", ["gateway_api", "bpf_masquerade"])
+@pytest.mark.parametrize("name", ["gateway_api", "bpf_masquerade", "l2_announcements"])
 def test_stage_1_refuses_what_needs_the_replacement(name: str) -> None:
     with pytest.raises(MeshwrightError, match=f"cilium_{name} is true at stage 1"):
         values(1, **{name: True})
@@ -170,9 +176,48 @@ def test_service_monitors_on_trust() -> None:
 
 
 def test_free_values_win_and_leave_the_rest() -> None:
-    found = values(free={"operator": {"replicas": 3}, "rollOutCiliumPods": False, "l7Proxy": False})
+    found = values(free={"operator": {"replicas": 3}, "rollOutCiliumPods": True, "l7Proxy": False})
     assert found["operator"] == {"replicas": 3, "rollOutPods": True}
-    assert found["rollOutCiliumPods"] is False and found["l7Proxy"] is False
+    assert found["rollOutCiliumPods"] is True and found["l7Proxy"] is False
+
+
+def marked(free: dict[str, Any] | None = None) -> dict[str, Any]:
+    return cilium_values(CiliumOptions(), 1, Cluster(4), free, "sum").values
+
+
+def test_the_mark_of_the_settings_stands_beside_others_annotations() -> None:
+    assert marked()["podAnnotations"] == {CONFIG_MARK: "sum"}
+    theirs = marked({"podAnnotations": {"their": "own"}})
+    assert theirs["podAnnotations"] == {CONFIG_MARK: "sum", "their": "own"}
+    assert mark_of(theirs) == "sum" and mark_of({"podAnnotations": None}) == mark_of(values()) == ""
+
+
+@pytest.mark.parametrize("free", [{}, {"podAnnotations": {"their": "own"}}, {"podAnnotations": {}}])
+def test_without_the_mark_values_are_as_before(free: dict[str, Any]) -> None:
+    assert unmarked(marked(free)) == unmarked(values(free=free))
+    assert mark_of(marked(free)) == "sum", "nothing is taken from what was given"
+
+
+@pytest.mark.parametrize(
+    ("free", "ours"),
+    [
+        ({}, True),
+        ({"podAnnotations": {"their": "own"}}, True),
+        ({"podAnnotations": {CONFIG_MARK: "theirs"}}, False),
+        ({"podAnnotations": {CONFIG_MARK: None}}, False),
+        ({"podAnnotations": None}, False),
+        ({"rollOutCiliumPods": False}, False),
+        ({"rollOutCiliumPods": True}, False),
+    ],
+)
+def test_who_arranges_restarts(free: dict[str, Any], ours: bool) -> None:
+    assert marks(free) is ours
+
+
+def test_what_cannot_be_at_stage_1() -> None:
+    assert only_stage2(CiliumOptions()) == ()
+    all_of_them = CiliumOptions(bpf_masquerade=True, gateway_api=True, l2_announcements=True, bgp=True)
+    assert only_stage2(all_of_them) == ("cilium_bpf_masquerade", "cilium_gateway_api", "cilium_l2_announcements")
 
 
 def test_the_stage_wins_over_the_free_values() -> None:

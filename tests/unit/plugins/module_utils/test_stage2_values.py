@@ -78,13 +78,17 @@ def test_a_node_behaves_as_at_the_other_stage_both_ways(one: dict[str, str], two
         assert same(applied(former, defaults(former, target)), target)
 
 
-@given(settings_of, settings_of)
-def test_the_checksum_knows_other_changes_only(one: dict[str, str], two: dict[str, str]) -> None:
+@given(settings_of, settings_of, st.sampled_from([*sorted(ABSENT), "mtu"]), st.sampled_from(["", "true", "none"]))
+def test_the_checksum_knows_other_changes_only(one: dict[str, str], two: dict[str, str], key: str, value: str) -> None:
     assert checksum(one, two) == checksum(two, one)
-    assert checksum({**one, "new": "1"}, {**two, "new": "1"}) != checksum(one, two)
-    assert checksum({**one, "kind": "1"}, {**two, "kind": "2"}) == checksum(
-        {k: v for k, v in one.items() if k != "kind"}, two
-    )
+    changed = {**one, key: value}
+    assert (checksum(changed, two) == checksum(one, two)) is (changed == one)
+
+
+def test_the_checksum_knows_a_change_of_what_differs_between_the_stages() -> None:
+    """Without the chain, stage 1 renders as little of it as stage 2 does."""
+    unchained = {key: value for key, value in ONE.items() if key != "cni-chaining-mode"}
+    assert checksum(unchained, TWO) != checksum(ONE, TWO)
 
 
 def test_what_else_a_flip_would_bring() -> None:
