@@ -19,13 +19,11 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan 
     Observed,
     Wish,
     mark_for,
-    observe,
     values_at,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_restarts import compare
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_spellings import Values
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_values import only_stage2
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_values import Data, config_data
 
@@ -38,16 +36,16 @@ class Renderings:
 
 
 def renderings(
-    kube: Kube, given: t.Mapping[str, t.Any], target: int, run: cilium_call.Run | None = None
+    given: t.Mapping[str, t.Any], target: int, seen: Observed, run: cilium_call.Run | None = None
 ) -> Renderings:
-    """`given` is what the module cilium_plan takes; what is left out has its defaults.
+    """`given` is what the module cilium_plan takes; what is left out has its defaults. `seen` is by its observe().
 
     A stage that cannot be rendered is left out where the way does not lead through it, and on the way back where
     `only_stage2` says why. Everywhere else it is an error.
     """
     params = cilium_call.checked(given)
-    wish, seen = cilium_call.wish_from(params), observe(kube)
-    only, release = only_stage2(wish.options), seen.release
+    wish, release = cilium_call.wish_from(params), seen.release
+    only = only_stage2(wish.options)
     if release is None or release.stage is None:
         return Renderings(only_stage2=only)
     needed = {target, release.stage} if not only or (release.stage, target) == (1, 2) else {2}

@@ -25,7 +25,6 @@ GIVEN: dict[str, Any] = {
     "kubeconfig": "/kubeconfig", "chart": "cilium", "chart_repo_url": "https://helm.example.org/", "version": "1.20.2",
     "cluster_cidr": ["10.42.0.0/16"],
 }  # fmt: skip
-KUBE: Any = None
 
 
 def release(stage: int, free: dict[str, Any] | None = None, mark: str = "sum", **options: Any) -> Release:
@@ -33,18 +32,13 @@ def release(stage: int, free: dict[str, Any] | None = None, mark: str = "sum", *
     return Release(4, "deployed", "1.20.2", values, manifest(values), "record")
 
 
-@pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def asked(have: Release | None, target: int, helm: FakeHelm | None = None, **given: Any) -> Renderings:
-        seen = Observed(there=True, nodes=3, kubernetes="v1.34.4+k3s1", release=have)
-        monkeypatch.setattr(stage2_renderings, "observe", lambda _kube: seen)
-        return stage2_renderings.renderings(KUBE, {**GIVEN, **given}, target, helm or FakeHelm())
-
-    return asked
+def ask(have: Release | None, target: int, helm: FakeHelm | None = None, **given: Any) -> Renderings:
+    seen = Observed(there=True, nodes=3, kubernetes="v1.34.4+k3s1", release=have)
+    return stage2_renderings.renderings({**GIVEN, **given}, target, seen, helm or FakeHelm())
 
 
 @pytest.mark.parametrize(("have", "target"), [(1, 2), (2, 1), (1, 1), (2, 2)])
-def test_both_stages(ask: Any, have: int, target: int) -> None:
+def test_both_stages(have: int, target: int) -> None:
     helm = FakeHelm()
     found = ask(release(have), target, helm)
     assert found.data[1]["kube-proxy-replacement"] == "false" and found.data[2]["kube-proxy-replacement"] == "true"
@@ -58,28 +52,28 @@ def manifest_data(have: Release) -> Any:
 
 
 @pytest.mark.parametrize(("have", "target"), [(1, 2), (2, 1)])
-def test_the_flip_restarts_the_operator_alone(ask: Any, have: int, target: int) -> None:
+def test_the_flip_restarts_the_operator_alone(have: int, target: int) -> None:
     restarts = ask(release(have), target).flip_restarts
     assert len(restarts) == 1 and restarts[0].startswith("Deployment cilium-operator")
 
 
-def test_a_flip_that_is_behind_restarts_nothing(ask: Any) -> None:
+def test_a_flip_that_is_behind_restarts_nothing() -> None:
     assert ask(release(2), 2).flip_restarts == ()
 
 
 @pytest.mark.parametrize("free", [{"rollOutCiliumPods": True}, {}])
-def test_agents_that_the_flip_would_restart_are_told(ask: Any, free: dict[str, Any]) -> None:
+def test_agents_that_the_flip_would_restart_are_told(free: dict[str, Any]) -> None:
     """Where the user wants it so, and in a cluster of which no site.yml made what it should be."""
     have = release(1, {"rollOutCiliumPods": True}, mark="")
     assert any(text.startswith("DaemonSet cilium") for text in ask(have, 2, values=free).flip_restarts)
 
 
-def test_stage_2_is_asked_for_what_stage_1_cannot_have(ask: Any) -> None:
+def test_stage_2_is_asked_for_what_stage_1_cannot_have() -> None:
     with pytest.raises(MeshwrightError, match="cilium_gateway_api is true at stage 1"):
         ask(release(1), 2, options={"gateway_api": True})
 
 
-def test_the_way_back_is_barred_by_settings(ask: Any) -> None:
+def test_the_way_back_is_barred_by_settings() -> None:
     """The gate tells of it, with everything else that it has to say."""
     options = {"gateway_api": True, "bpf_masquerade": True}
     found = ask(release(2, **options), 1, options=options)
@@ -87,18 +81,18 @@ def test_the_way_back_is_barred_by_settings(ask: Any) -> None:
     assert set(found.data) == {2} and found.flip_restarts == ()
 
 
-def test_settings_of_stage_2_are_well_once_it_is_there(ask: Any) -> None:
+def test_settings_of_stage_2_are_well_once_it_is_there() -> None:
     found = ask(release(2, gateway_api=True), 2, options={"gateway_api": True})
     assert set(found.data) == {2} and found.only_stage2 == ("cilium_gateway_api",)
 
 
-def test_what_announced_over_l2_only_is_no_obstacle(ask: Any) -> None:
+def test_what_announced_over_l2_only_is_no_obstacle() -> None:
     found = ask(release(2, l2_announcements=True), 1)
     assert (set(found.data), found.only_stage2) == ({1, 2}, ())
     assert "l2announcements.enabled" in found.data[2] and "l2announcements.enabled" not in found.data[1]
 
 
-def test_free_values_for_one_stage_only(ask: Any) -> None:
+def test_free_values_for_one_stage_only() -> None:
     free = {"kubeProxyReplacementHealthzBindAddr": "0.0.0.0:10256"}
     have = release(2, free)
     assert set(ask(have, 2, values=free).data) == {2}
@@ -106,7 +100,7 @@ def test_free_values_for_one_stage_only(ask: Any) -> None:
         ask(have, 1, values=free)
 
 
-def test_a_chart_that_refuses_a_stage(ask: Any) -> None:
+def test_a_chart_that_refuses_a_stage() -> None:
     def refuses(values: dict[str, Any]) -> str:
         return "the chart needs hunter22" if values["kubeProxyReplacement"] == "false" else ""
 
@@ -119,11 +113,11 @@ def test_a_chart_that_refuses_a_stage(ask: Any) -> None:
 
 
 @pytest.mark.parametrize("have", [None, dataclasses.replace(release(1), values={})])
-def test_without_a_release_that_tells_its_stage(ask: Any, have: Release | None) -> None:
+def test_without_a_release_that_tells_its_stage(have: Release | None) -> None:
     assert ask(have, 2) == Renderings()
 
 
-def test_what_is_asked_wrongly(ask: Any) -> None:
+def test_what_is_asked_wrongly() -> None:
     with pytest.raises(MeshwrightError, match="nodes"):
         ask(release(1), 2, nodes="many")
 
