@@ -79,9 +79,10 @@ FAULTS = Step(
 FAULTS_CORE = replace(FAULTS, command=(*FAULTS.command, "-m", "not full"))
 BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "tests/bench")))
 
-# What a failure is told by: Ansible's, pytest's and the lab's own words.
+# What a failure is told by, in Ansible's, pytest's and the lab's own words, and how many lines go with it.
 TELLING = re.compile(r"fatal:|^\[ERROR\]|^E  |^FAILED |^ERROR |^meshlab: |Error: ")
-MOST_TOLD, LONGEST_TOLD = 12, 900
+FOLLOWING, MOST_TOLD, LONGEST_TOLD = 6, 20, 900
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 NEXT = """
 The cluster is up. What to do next:
@@ -164,10 +165,13 @@ def _execute(step: Step) -> tuple[int, list[str]]:
         errors="replace",
     ) as process:
         assert process.stdout is not None
+        wanted = 0
         for line in process.stdout:
             print(line, end="", flush=True)
-            if TELLING.search(line):
-                told.append(line.rstrip()[:LONGEST_TOLD])
+            plain = COLOURS.sub("", line).rstrip()
+            wanted = FOLLOWING if TELLING.search(plain) else wanted - 1
+            if wanted > 0 and plain:
+                told.append(plain[:LONGEST_TOLD])
     return process.returncode, list(told)
 
 

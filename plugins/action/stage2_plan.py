@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
+    cilium_plan,
     render_report,
     stage2_gate,
     stage2_plan,
@@ -21,6 +21,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings import refusals
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import Facts
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_steps import TARGETS
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import stage2_holder, stage2_situation
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import collect, plain
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.live_nodes import matched
@@ -84,7 +85,8 @@ class ActionModule(ActionBase):
 
 
 def _facts(kube: Kube, given: t.Mapping[str, t.Any], hostvars: t.Any, hosts: t.Mapping[str, str]) -> Facts:
-    found = stage2_renderings.renderings(kube, given["chart"], _run)
+    target = TARGETS[str(given["direction"])]
+    found = stage2_renderings.renderings(given["chart"], target, cilium_plan.observe(kube))
     facts, _release = stage2_situation.look(
         kube, hostvars, hosts, renderings=found.data, flip_restarts=found.flip_restarts, only_stage2=found.only_stage2,
         members=int(given.get("members") or 0), service_cidrs=tuple(given.get("service_cidrs") or ()),
@@ -101,11 +103,6 @@ def _put_back(kube: Kube, given: t.Mapping[str, t.Any], hostvars: t.Any) -> Answ
     found = stage2_tell.way_back(facts, node, direction, str(given["phase"]))
     steps = [stage2_tell.step_dict(step, plan["hosts"][node.name]) for step in found]
     return {"steps": steps, "told": stage2_tell.put_back(node, found)}
-
-
-def _run(argv: t.Sequence[str]) -> tuple[int, str, str]:
-    done = subprocess.run(list(argv), capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
 
 
 def _told(facts: Facts) -> dict[str, str]:

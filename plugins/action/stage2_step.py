@@ -142,6 +142,9 @@ class _Taking:
         return {"changed": stage2_take.unconfigure(self._kube, self._minor())}
 
     def _operator(self) -> Answer:
+        stage2_take.wait_operator(self._kube, self._timeout)
+        if self._facts().operator_current:
+            return {"changed": False}
         stage2_take.restart_operator(self._kube, self._timeout)
         return {"changed": True}
 

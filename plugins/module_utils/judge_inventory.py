@@ -38,7 +38,7 @@ _SHARED_PREFIXES = ("cilium_", "validate_", "preflight_", "bgp_")
 
 
 # What these roles need their caller gives them, and no inventory.
-_GIVEN_BY_TASKS = ("maintenance_",)
+_GIVEN_BY_TASKS = ("maintenance_", "probe_")
 _OWN_PREFIXES = (*judge_bgp.ROUTER_PREFIXES, *judge_bgp.NODE_PREFIXES)
 
 

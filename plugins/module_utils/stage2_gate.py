@@ -77,7 +77,7 @@ def _release(case: _Case) -> Findings:
         yield refuse(
             CLUSTER, "release", "the change of the stage in the chart's values",
             f"one that restarts {'; '.join(facts.flip_restarts)}", "one that no agent notices",
-            "turn rollOutCiliumPods off in cilium_values, and let site.yml bring that to the agents first",
+            "leave rollOutCiliumPods out of cilium_values, and run site.yml first, which brings that to the agents",
         )
     if facts.flip_changes:
         yield refuse(

@@ -94,6 +94,11 @@ def _agent_of(kube: Kube, node: str) -> Agent:
     return agent
 
 
+def wait_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
+    """Helm may be restarting it already."""
+    _wait_deployment(kube, "cilium-operator", timeout, clock)
+
+
 def restart_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
     """Its pods go one after the other, so that one of several is always there."""
     for pod in _living(kube, NAMESPACE, _OPERATOR):

@@ -27,7 +27,8 @@ def calling(name: str, entry: str) -> dict[str, Any]:
 
 def test_site_has_its_order() -> None:
     imported = [play["ansible.builtin.import_playbook"] for play in load("playbooks/site.yml")]
-    assert imported == ["preflight.yml", "k3s.yml", "cilium.yml", "bgp.yml", "validate.yml"]
+    assert imported == ["preflight.yml", "k3s.yml", "cilium.yml", "bgp.yml", "validate.yml", "stage2.yml"]
+    assert load("playbooks/site.yml")[-1]["tags"] == ["never", "stage2"]
 
 
 def test_preflight_always_runs_and_stops_everything() -> None:
