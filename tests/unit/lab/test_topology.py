@@ -20,6 +20,7 @@ from meshlab.errors import LabError
         ("bgp_dual", ["files", "server1", "agent1", "vyos1", "udm", "client"]),
         ("bgp_faults", ["files", "server1", "agent1", "udm", "vyos1", "frr1", "client"]),
         ("l2", ["files", "server1", "agent1", "udm", "client"]),
+        ("stage2", ["files", "server1", "server2", "server3", "agent1", "agent2", "udm", "client"]),
     ],
 )
 def test_the_committed_topologies(name: str, hosts: list[str]) -> None:
