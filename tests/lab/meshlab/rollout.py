@@ -36,7 +36,7 @@ LONG = 2400.0
 
 def begins(node: str, step: str) -> str:
     """The line that is printed when a node's step begins, as a pattern."""
-    return rf"^\s*{re.escape(node)}: {re.escape(step)}(?! done| failed| unreachable| had| skipped)\b"
+    return rf"^rollout: {re.escape(node)}: {re.escape(step)}(?: \(|,|$)"
 
 
 @dataclass(frozen=True)
