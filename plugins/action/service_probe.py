@@ -48,7 +48,8 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, **error.with_host(host).fail_args()}
 
     def _started(self, given: Raw, host: str, variables: Raw) -> Raw:
-        there = bring_up(Kube.from_kubeconfig(given["kubeconfig"]), wish_of(given))
+        batch = [str(plain(name)) for name in variables.get("ansible_play_batch") or [host]]
+        there = bring_up(Kube.from_kubeconfig(given["kubeconfig"]), wish_of(given), make=host == batch[0])
         node = given["node"] or node_of_host(there.nodes, self._names(host, variables))
         parts = parts_of(given, there, host, node)
         if not parts:

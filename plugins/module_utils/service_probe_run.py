@@ -42,9 +42,10 @@ class There:
         return tuple(node.name for node in self.nodes)
 
 
-def bring_up(kube: Kube, wish: Wish, clock: Clock = CLOCK) -> There:
-    """May be called by all hosts at once: what is there already stays."""
-    for wanted in workload.objects(wish.namespace, wish.image, wish.load_balancer, service=not wish.service):
+def bring_up(kube: Kube, wish: Wish, make: bool = True, clock: Clock = CLOCK) -> There:
+    """All hosts call it at once, and one of them is to make what the others wait for."""
+    own = workload.objects(wish.namespace, wish.image, wish.load_balancer, service=not wish.service)
+    for wanted in own if make else ():
         kube.apply(wanted)
     pods = _ready_pods(kube, wish, clock)
     service = _service(kube, wish, clock)

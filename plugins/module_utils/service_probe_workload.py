@@ -24,10 +24,10 @@ _LINGER, _GRACE = 5, 10
 
 def objects(namespace: str, image: str, load_balancer: bool, service: bool = True) -> Objects:
     """`service`: with one of our own; else only the pods to ask from."""
-    asking: Objects = [_namespace(namespace), _daemonset(namespace, image)]
-    if not service:
-        return asking
-    return [*asking, _deployment(namespace, image), _budget(namespace), _service(namespace, load_balancer)]
+    own: Objects = []
+    if service:
+        own = [_service(namespace, load_balancer), _budget(namespace), _deployment(namespace, image)]
+    return [_namespace(namespace), *own, _daemonset(namespace, image)]
 
 
 def _namespace(name: str) -> Object:

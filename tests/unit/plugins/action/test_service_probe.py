@@ -40,9 +40,10 @@ class Hosts:
         self.log = tmp_path / "probes.jsonl"
         self.told: list[dict[str, Any]] = []
         self.unsettled: list[dict[str, str]] = []
+        self.made: list[bool] = []
         self.text = "\n".join(json.dumps(line) for line in WRITTEN).encode()
         monkeypatch.setattr(service_probe.Kube, "from_kubeconfig", lambda _path: None)
-        monkeypatch.setattr(service_probe, "bring_up", lambda _kube, _wish: THERE)
+        monkeypatch.setattr(service_probe, "bring_up", lambda _kube, _wish, make: self.made.append(make) or THERE)
         monkeypatch.setattr(service_probe, "take_down", lambda _kube, _namespace: True)
 
     def run(self, host: str, state: str, check: bool = False, address: str = "", **given: Any) -> dict[str, Any]:
@@ -55,6 +56,7 @@ class Hosts:
         action = service_probe.ActionModule(task, connection, context, loader, Templar(loader), None)
         action._execute_module = self.module
         variables = {"inventory_hostname": host, "ansible_host": address, "ansible_play_hosts_all": ["agent1", "pi"]}
+        variables["ansible_play_batch"] = ["agent1", "pi"]
         result: dict[str, Any] = action.run(task_vars=variables)
         return result
 
@@ -90,6 +92,12 @@ def test_a_host_outside_asks_what_is_for_outside(hosts: Hosts) -> None:
     result = hosts.run("client", "started", flows="no")
     assert result["probes"] == ["LoadBalancer from client to 192.0.2.1:80", "NodePort from client to 192.168.0.1:31000"]
     assert hosts.run("client", "started", node="server1")["probes"][0].startswith("ClusterIP from server1")
+
+
+def test_one_host_makes_the_workload(hosts: Hosts) -> None:
+    for host in ("pi", "agent1"):
+        hosts.run(host, "started")
+    assert hosts.made == [False, True]
 
 
 def test_what_does_not_work_from_the_beginning(hosts: Hosts) -> None:

@@ -68,7 +68,7 @@ class Cluster:
 
 def there(kube: Cluster, **wish: Any) -> probing.There:
     found: Any = kube
-    return probing.bring_up(found, probing.Wish("probe", "image", **{"timeout": 5, **wish}), Turned())
+    return probing.bring_up(found, probing.Wish("probe", "image", **{"timeout": 5, **wish}), clock=Turned())
 
 
 def test_a_workload_of_its_own() -> None:
@@ -81,11 +81,14 @@ def test_a_workload_of_its_own() -> None:
     assert offered.resolvers == (("10.43.0.10", 53),) and offered.kubernetes == (("10.43.0.1", 443),)
     assert set(offered.pods) == set(NODES) and (offered.protocol, offered.path) == ("http", "/hostname")
     kinds = [wanted["kind"] for wanted in kube.applied]
-    assert kinds == ["Namespace", "DaemonSet", "Deployment", "PodDisruptionBudget", "Service"]
+    assert kinds == ["Namespace", "Service", "PodDisruptionBudget", "Deployment", "DaemonSet"]
+    with pytest.raises(TimedOut, match="0 pods on 2 nodes"):
+        other: Any = Cluster()
+        probing.bring_up(other, probing.Wish("probe", "image", timeout=5), make=False, clock=Turned())
 
 
 def test_its_budget_lets_one_of_two_go() -> None:
-    _namespace, _asking, web, budget, _service = workload.objects("probe", "image", True)
+    _namespace, _service, budget, web, _asking = workload.objects("probe", "image", True)
     assert (web["spec"]["replicas"], budget["spec"]["minAvailable"]) == (2, 1)
     labels = web["spec"]["template"]["metadata"]["labels"]
     assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
@@ -99,7 +102,7 @@ def test_an_address_from_outside_is_waited_for() -> None:
     given = {**waiting, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
     kube = Cluster(**{f"probe/{workload.WEB}": given})
     assert there(kube, load_balancer=True).offered.load_balancers == (("192.0.2.1", 80),)
-    assert kube.applied[-1]["spec"]["type"] == "LoadBalancer"
+    assert [wanted["spec"]["type"] for wanted in kube.applied if wanted["kind"] == "Service"] == ["LoadBalancer"]
 
 
 def test_a_service_that_is_there_already() -> None:
