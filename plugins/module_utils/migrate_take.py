@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks the API what a migration reads, and takes the steps that are the API's. Runs on the controller."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_look, stage2_take
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_state import listed
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import settled
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import AGENTS, NAMESPACE, condition
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object, Objects
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.maintenance import METALLB
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import (
+    CILIUM,
+    FLANNEL_NOTES,
+    NETWORK_LABEL,
+    Ends,
+    Facts,
+    notes_of,
+)
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_read import HostSays, Words, facts
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Lists
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Words as StageWords
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_values import CONFIG_MAP
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
+
+_APPS = "apps/v1"
+_ANSWER = 60.0  # seconds that agents have to say something
+
+
+def look(kube: Kube, hosts: t.Mapping[str, HostSays], ends: Ends, members: int = 0, lease_holder: str = "") -> Facts:
+    """Each kind once, whatever the number of nodes. Before Cilium came, its own kinds are not there."""
+    seen = Lists(
+        nodes=sorted(kube.nodes(), key=lambda node: str(node["metadata"]["name"])), pods=kube.list("Pod"),
+        replica_sets=kube.list("ReplicaSet", api_version=_APPS),
+        stateful_sets=kube.list("StatefulSet", api_version=_APPS),
+        claims=kube.list("PersistentVolumeClaim"), volumes=kube.list("PersistentVolume"),
+        budgets=kube.list("PodDisruptionBudget", api_version="policy/v1"), services=kube.list("Service"),
+        leases=kube.list("Lease", NAMESPACE, "coordination.k8s.io/v1"),
+        metallb=any(kube.list("DaemonSet", "", _APPS, labels=label) for label in METALLB),
+        config_map=kube.get("ConfigMap", CONFIG_MAP, NAMESPACE),
+        core_dns=kube.get("Deployment", "coredns", NAMESPACE, _APPS),
+    )  # fmt: skip
+    release = settled(kube)
+    stage = StageWords(
+        agents=stage2_look.answering(kube, _ANSWER) if release else (), release=release, members=members,
+        lease_holder=lease_holder, kubernetes=str(kube.version().get("gitVersion", "")),
+    )  # fmt: skip
+    policies = len(kube.list("NetworkPolicy", api_version="networking.k8s.io/v1"))
+    return facts(seen, Words(stage, hosts, listed(kube, "CiliumEndpoint"), policies, ends))
+
+
+# -- steps
+
+
+def label(kube: Kube, node: str, on: bool) -> None:
+    kube.merge("Node", node, {"metadata": {"labels": {NETWORK_LABEL: CILIUM if on else None}}})
+
+
+def expel(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> None:
+    """Until the DaemonSet has taken its agent away."""
+    label(kube, node, on=False)
+    wait_until(
+        lambda: _agents_on(kube, node), lambda pods: not pods, thing=f"the Cilium agent of {node}", wanted="gone",
+        describe=lambda pods: ", ".join(str(pod["metadata"]["name"]) for pod in pods), timeout=timeout, clock=clock,
+        remedy="see the DaemonSet cilium: does it select nodes by the migration's label?",
+    )  # fmt: skip
+
+
+def _agents_on(kube: Kube, node: str) -> Objects:
+    pods = kube.list("Pod", NAMESPACE, labels=AGENTS)
+    return [pod for pod in pods if pod["spec"].get("nodeName") == node]
+
+
+def wait_connected(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> None:
+    """Its agent has nothing to complain of, and the node takes pods again."""
+    wait_until(
+        lambda: _agents_on(kube, node), bool, thing=f"the Cilium agent of {node}", wanted="there",
+        describe=lambda _pods: "not there yet", timeout=timeout, clock=clock,
+        remedy="see the DaemonSet cilium's events",
+    )
+    stage2_take.wait_well(kube, node, timeout, clock)
+    wait_ready(kube, node, timeout, clock)
+
+
+def wait_ready(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> None:
+    wait_until(
+        lambda: kube.get("Node", node), lambda item: item is not None and condition(item, "Ready"), timeout=timeout,
+        thing=f"the node {node}", wanted="Ready", describe=_why_not, clock=clock,
+        remedy="see `kubectl describe node`: does containerd find a CNI configuration?",
+    )
+
+
+def _why_not(node: Object | None) -> str:
+    conditions = ((node or {}).get("status") or {}).get("conditions") or []
+    return next((str(item.get("message")) for item in conditions if item["type"] == "Ready"), "gone")
+
+
+def forget_flannel(kube: Kube, node: str) -> bool:
+    """No flannel reads them any more; while one does, they are how it knows the way."""
+    found = kube.get("Node", node)
+    notes = notes_of(found) if found else {}
+    if notes:
+        kube.merge("Node", node, {"metadata": {"annotations": {f"{FLANNEL_NOTES}{key}": None for key in notes}}})
+    return bool(notes)
