@@ -101,7 +101,9 @@ class ActionModule(ActionBase):
         return told
 
     def _prober(self, given: Raw, variables: Raw, **arguments: t.Any) -> Raw:
-        return k3s_host.execute(self, _PROBER, {"name": given["name"], **arguments}, variables)
+        # One machine may be two hosts: a node, and the controller that asks from outside.
+        host = str(plain(variables.get("inventory_hostname", ""))).replace("/", "_")
+        return k3s_host.execute(self, _PROBER, {"name": f"{given['name']}.{host}", **arguments}, variables)
 
 
 def _arguments(given: Raw) -> Raw:
