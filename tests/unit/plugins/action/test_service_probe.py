@@ -61,7 +61,8 @@ class Hosts:
         return result
 
     def module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
-        assert module_name.endswith(".service_prober") and module_args["name"] == f"services.{task_vars['inventory_hostname']}"
+        assert module_name.endswith(".service_prober")
+        assert module_args["name"] == f"services.{task_vars['inventory_hostname']}"
         self.told.append(module_args)
         if module_args["state"] == "started":
             return {"changed": True, "unsettled": self.unsettled}
