@@ -25,7 +25,8 @@ done
 { iptables-save; ip6tables-save; } 2>/dev/null | grep -q -- '^:KUBE-SVC-' && echo services
 true
 """
-MARK = "meshwright.k3s-cilium/"
+# What a rollout and the maintenance write on nodes while they have them in hand.
+MARKS = {f"meshwright.k3s-cilium/{name}" for name in ("stage", "rollout", "cordoned", "excluded", "withdrawn")}
 DROP_IN = "/etc/rancher/k3s/config.yaml.d/60-kube-proxy.yaml"
 
 
@@ -58,8 +59,8 @@ def leavings(cluster: Cluster) -> list[str]:
     """What a rollout uses while it lasts, and is to take away: notes, labels, cordons."""
     found = []
     for name, node in cluster.nodes().items():
-        told = {**(node.metadata.labels or {}), **(node.metadata.annotations or {})}
-        found += [f"{name}: still has {key}" for key in sorted(told) if key.startswith(MARK)]
+        told = {*(node.metadata.labels or {}), *(node.metadata.annotations or {})}
+        found += [f"{name}: still has {key}" for key in sorted(told & MARKS)]
         found += [f"{name}: still cordoned"] if node.spec.unschedulable else []
     return found
 
