@@ -9,8 +9,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
     migrate_guard,
-    migrate_read,
     migrate_reach,
+    migrate_read,
     migrate_take,
     migrate_tell,
     stage2_take,
