@@ -94,6 +94,10 @@ test-full: packages venv ## the same with a fresh cluster for each scenario, all
 bench: packages venv ## time of each phase and of a no-op run; PEER=path compares with k3s-io/k3s-ansible
 	@$(STEPS) bench
 
+.PHONY: bench-stage2
+bench-stage2: packages venv ## what is noticed of stage 2, done naively and by ours
+	@$(STEPS) bench-stage2
+
 # -- upkeep
 
 .PHONY: docs

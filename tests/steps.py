@@ -27,7 +27,7 @@ PLAY = ("ansible-playbook", "-i", "inventories/lab")
 # the ones that only `make test-full` runs.
 SHARED_SCENARIOS = ("default", "k3s_ha", "cilium_stage1", "bgp_udm")
 OWN_SCENARIOS = ("greenfield_stage2", "bgp_vyos_ipv6")
-FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2")
+FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2", "stage2", "stage2_faults")
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,10 @@ BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (
 TELLING = re.compile(r"fatal:|^\[ERROR\]|^E  |^FAILED |^ERROR |^meshlab: |Error: ")
 FOLLOWING, MOST_TOLD, LONGEST_TOLD = 6, 20, 900
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+BENCH_STAGE2 = (
+    ARTIFACTS,
+    Step("bench-stage2", "what is noticed of stage 2, done naively and by ours", (PYTHON, "tests/bench/stage2.py")),
+)
 
 NEXT = """
 The cluster is up. What to do next:
@@ -124,6 +128,7 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
         "test": (*first, RULES, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
         "test-full": (*first, RULES, *fresh, K3S, FRR, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
         "bench": BENCH,
+        "bench-stage2": BENCH_STAGE2,
     }
     return targets[target]
 

@@ -28,13 +28,6 @@ def test_each_kind_of_step_has_its_tasks(kind: str) -> None:
         assert (STEPS / f"{kind}.yml").is_file()
 
 
-@pytest.mark.parametrize("kind", sorted(steps.API))
-def test_the_action_knows_each_step_of_the_api(kind: str) -> None:
-    from ansible_collections.meshwright.k3s_cilium.plugins.action.stage2_step import _Taking
-
-    assert hasattr(_Taking, f"_{kind.replace('-', '_')}")
-
-
 @given(st.integers(1, 5), st.integers(0, 6), st.sampled_from([STAGE2, BACK]), st.integers(1, 3), st.booleans())
 @settings(deadline=None)
 def test_the_plays_take_every_step_once_and_in_order(
