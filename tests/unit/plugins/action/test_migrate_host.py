@@ -29,7 +29,7 @@ def run(files: dict[str, str], **more: Any) -> dict[str, Any]:
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None), _play_context=context)
     action = migrate_host.ActionModule(task, connection, context, loader, Templar(loader), None)
     answer = {"changed": False, "raw": {**RAW, "files": {"config.yaml": f"token: {CANARY}\n", **files}, **more}}
-    action._execute_module = lambda **_asked: answer
+    action._execute_module = lambda _module, **_asked: answer
     task.args = {"role": "server", "node": "server1"}
     return dict(action.run(task_vars={"inventory_hostname": "server1"}))
 
