@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_steps as steps
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import as_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import TRUE, Facts, Node
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_plan import Plan, Step
 
 _NAMES = {steps.STAGE2: "to stage 2 (Cilium in kube-proxy's place)", steps.BACK: "back to stage 1 (kube-proxy)"}

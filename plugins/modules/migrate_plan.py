@@ -9,7 +9,8 @@ module: migrate_plan
 short_description: Judge a cluster, and plan its way from k3s' flannel to Cilium
 version_added: 0.3.0
 description:
-  - Reads the cluster, its nodes, and what M(meshwright.k3s_cilium.migrate_host) and M(meshwright.k3s_cilium.stage2_host)
+  - Reads the cluster, its nodes, and what M(meshwright.k3s_cilium.migrate_host) and
+    M(meshwright.k3s_cilium.stage2_host)
     were registered to say of each host (C(__migrate_host), C(__stage2_host)). Says all that speaks against moving it,
     before anything is changed, and what remains to be done, step by step.
   - Each node keeps its podCIDR. What flannel put into the kernels stays until the last node has been moved, so that the
