@@ -87,6 +87,10 @@ class _Taking:
         stage2_take.scale_dns(self._kube, self._timeout)
         return {"changed": True}
 
+    def _dismiss(self) -> Answer:
+        pods = migrate_take.dismiss(self._kube, self._step.node, self._timeout)
+        return {"changed": bool(pods), "pods": list(pods)}
+
     def _admit(self) -> Answer:
         migrate_take.label(self._kube, self._step.node, on=True)
         return {"changed": True}

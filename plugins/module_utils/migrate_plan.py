@@ -86,12 +86,13 @@ def visit(facts: Facts, node: Node) -> Kinds:
     if node.moved:
         return (*claim, *mend, steps.REACH, *_in(node, ()), steps.RELEASE)
     out = traffic.steps(node.traffic(), traffic.OUT)
+    dismiss = (steps.DISMISS,) if node.bridge or not node.runs_none else ()
     clear = (steps.CLEAR,) if node.bridge or node.frozen or not node.runs_none else ()
     admit = () if node.label else (steps.ADMIT,)
     renew = (steps.RENEW,) if node.old_pods or not node.runs_none else ()
     return (
-        *claim, *out, *_k3s(node), *clear, *mend, *admit, steps.CONNECTED, *renew, steps.REACH, *_in(node, out),
-        steps.RELEASE,
+        *claim, *out, *_k3s(node), *dismiss, *clear, *mend, *admit, steps.CONNECTED, *renew, steps.REACH,
+        *_in(node, out), steps.RELEASE,
     )  # fmt: skip
 
 

@@ -24,8 +24,8 @@ BY_NODE = (STOP, START, NODES, LEFTOVERS)
 
 SNAPSHOT, DNS, RELEASE_BESIDE = "snapshot", "dns", "beside"
 CLAIM, DROP_IN, HALT, K3S, JOINED = "claim", "drop-in", "halt", "k3s", "joined"
-CLEAR, OVERLAY, ADMIT, CONNECTED, RENEW, REACH, RELEASE = (
-    "clear", "overlay", "admit", "connected", "renew", "reach", "release",
+DISMISS, CLEAR, OVERLAY, ADMIT, CONNECTED, RENEW, REACH, RELEASE = (
+    "dismiss", "clear", "overlay", "admit", "connected", "renew", "reach", "release",
 )  # fmt: skip
 SETTLE, OPERATOR, UNLABEL, SWEEP, NOTES = "settle", "operator", "unlabel", "sweep", "notes"
 EXPEL, DROP_OUT, RETURNED = "expel", "drop-out", "returned"
@@ -35,7 +35,7 @@ LOOKS = frozenset({GONE, PRESENT, JOINED, CONNECTED, REACH, RETURNED})
 # Taken by the role maintenance.
 TRAFFIC = frozenset({CORDON, WITHDRAW, GONE, DRAIN, UNCORDON, ANNOUNCE, PRESENT})
 # Taken by way of the Kubernetes API alone.
-API = frozenset({DNS, CLAIM, ADMIT, CONNECTED, RELEASE, OPERATOR, UNLABEL, NOTES, EXPEL})
+API = frozenset({DNS, CLAIM, DISMISS, ADMIT, CONNECTED, RELEASE, OPERATOR, UNLABEL, NOTES, EXPEL})
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,10 @@ _TEXTS: t.Mapping[str, tuple[str, str, str]] = {
     ),
     JOINED: ("wait until {node}'s k3s answers, and votes", "before anything else happens; Ready it cannot be yet",
              _NOTHING),
+    DISMISS: (
+        "delete the pods on {node} that no drain moves", "services stop leading to them, and they end in order; they "
+        "are gone for good, and made anew, when Cilium is there", _NOTHING,
+    ),
     CLEAR: (
         "take the old bridge off {node}, and frozen rules", "Cilium gives the same addresses to other pods",
         "flannel makes them again",
@@ -95,8 +99,7 @@ _TEXTS: t.Mapping[str, tuple[str, str, str]] = {
     ADMIT: ("label {node} for Cilium", "its agent comes now, and only its", "remove the label"),
     CONNECTED: ("wait for {node}'s agent, its CNI configuration and Ready", "before any pod comes", _NOTHING),
     RENEW: (
-        "let kubelet make {node}'s remaining pods anew", "no drain moves those of DaemonSets and static ones, and they "
-        "hang on the bridge that is gone", _NOTHING,
+        "let kubelet make {node}'s remaining pods anew", "static ones hang on the bridge that is gone", _NOTHING,
     ),
     REACH: (
         "let pods and services answer between {node} and both networks", "traffic is what counts", _NOTHING,

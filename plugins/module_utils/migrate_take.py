@@ -20,6 +20,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_fact
     notes_of,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_read import HostSays, Words, facts
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import MIRROR
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Lists
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Words as StageWords
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_values import CONFIG_MAP
@@ -56,6 +57,39 @@ def look(kube: Kube, hosts: t.Mapping[str, HostSays], ends: Ends, members: int =
 
 def label(kube: Kube, node: str, on: bool) -> None:
     kube.merge("Node", node, {"metadata": {"labels": {NETWORK_LABEL: CILIUM if on else None}}})
+
+
+def dismiss(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> tuple[str, ...]:
+    """Until none of their containers runs. Their sandboxes stay until there is a network plugin to let go of them."""
+    names = {_named(pod) for pod in _networked(kube, node)}
+    for pod in _networked(kube, node):
+        if not pod["metadata"].get("deletionTimestamp"):
+            kube.delete("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
+    wait_until(
+        lambda: [pod for pod in _networked(kube, node) if _named(pod) in names and _runs(pod)],
+        lambda pods: not pods, thing=f"the pods of DaemonSets on {node}", wanted="ended", timeout=timeout, clock=clock,
+        describe=lambda pods: f"running ({', '.join(map(_named, pods))})", remedy="see why they do not end",
+    )  # fmt: skip
+    return tuple(sorted(names))
+
+
+def _networked(kube: Kube, node: str) -> Objects:
+    """With an address of their own; a static one cannot be deleted here."""
+    pods = kube.list("Pod", fields=f"spec.nodeName={node}")
+    return [
+        pod for pod in pods
+        if not pod["spec"].get("hostNetwork") and MIRROR not in (pod["metadata"].get("annotations") or {})
+        and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+    ]  # fmt: skip
+
+
+def _runs(pod: Object) -> bool:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    return any("running" in (item.get("state") or {}) for item in statuses)
+
+
+def _named(pod: Object) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
 def expel(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> None:

@@ -12,8 +12,9 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_even
 
 # What is waited for in them is not ours.
 _WAITS: t.Mapping[str, str] = {
-    steps.CONNECTED: "pod", steps.RENEW: "pod", steps.K3S: "k3s", steps.JOINED: "cluster", steps.RETURNED: "cluster",
-    steps.SETTLE: "pod", steps.OPERATOR: "pod", steps.DNS: "pod", steps.EXPEL: "pod",
+    steps.K3S: "k3s", steps.JOINED: "cluster", steps.RETURNED: "cluster", **dict.fromkeys((
+        steps.DISMISS, steps.CONNECTED, steps.RENEW, steps.SETTLE, steps.OPERATOR, steps.DNS, steps.EXPEL,
+    ), "pod"),
 }  # fmt: skip
 
 

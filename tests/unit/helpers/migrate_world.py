@@ -42,6 +42,7 @@ class Machine:
     notes: bool = True
     frozen: int = 0
     old: bool = True  # a DaemonSet's pod hangs on the old network
+    served: bool = True  # and services lead to it
     label: bool = False
     agent: bool = False
     conf: bool = False
@@ -140,7 +141,7 @@ class World:
         it.frozen = 0
         self.start_k3s(it)
         it.frozen = 0
-        it.old = it.flannel
+        it.old = it.served = it.flannel
         it.fell |= (flannel and it.runs_none and not it.claimed) or (it.runs_none and not it.overlay)
         self.check()
 
@@ -208,8 +209,13 @@ class World:
         self.start_k3s(it)
         it.counts["k3s"] = it.counts.get("k3s", 0) + 1
 
+    def _do_dismiss(self, it: Machine) -> None:
+        assert it.runs_none, "flannel would connect them again"
+        it.served = False
+
     def _do_clear(self, it: Machine) -> None:
         assert it.runs_none and not it.pods
+        assert not (it.bridge and it.old and it.served), "services lead to a pod that is cut off"
         it.bridge, it.frozen = False, 0
 
     def _do_overlay(self, it: Machine) -> None:
@@ -234,7 +240,7 @@ class World:
 
     def _do_renew(self, it: Machine) -> None:
         assert it.cilium or it.flannel
-        it.old, it.fell = it.flannel, False
+        it.old, it.served, it.fell = it.flannel, True, False
 
     def _do_settle(self, _it: Any) -> None:
         assert all(it.cilium for it in self.nodes.values())

@@ -12,8 +12,8 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_fact
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_guard import objections
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_plan import Options, Step, put_back
 
-TURN = ["claim", "cordon", "withdraw", "gone", "drain", "drop-in", "k3s", "joined", "clear", "admit", "connected"]
-TURN += ["renew", "reach", "uncordon", "announce", "present", "release"]
+TURN = ["claim", "cordon", "withdraw", "gone", "drain", "drop-in", "k3s", "joined", "dismiss", "clear", "admit"]
+TURN += ["connected", "renew", "reach", "uncordon", "announce", "present", "release"]
 
 
 def kinds(found: tuple[Step, ...]) -> list[str]:

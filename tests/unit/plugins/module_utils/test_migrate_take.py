@@ -41,6 +41,9 @@ class Api(Clock):
     def get(self, kind: str, name: str, *_where: Any) -> dict[str, Any] | None:
         return next((item for item in self.lists.get(kind, []) if item["metadata"]["name"] == name), None)
 
+    def delete(self, kind: str, name: str, namespace: str) -> None:
+        self.merged.append((f"{kind}/{namespace}/{name}", {}))
+
     def merge(self, kind: str, name: str, patch: dict[str, Any]) -> None:
         self.merged.append((f"{kind}/{name}", patch))
 
@@ -123,3 +126,23 @@ def test_pods_by_which_both_networks_are_tried(monkeypatch: pytest.MonkeyPatch) 
     assert sorted(found["here"]) == sorted(["http://10.42.1.3:8181/ready", *own]) and found["there"] == own
     assert reach.targets(Api(Pod=dns), "two")["there"] == ["http://10.42.1.3:8181/ready"]  # type: ignore[arg-type]
     assert reach.targets(Api(Pod=[]), "three")["there"] == []  # type: ignore[arg-type]
+
+
+def daemon(name: str, state: str, **more: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "web", **more.pop("meta", {})}, "spec": {"nodeName": "one", **more},
+        "status": {"phase": "Running", "containerStatuses": [{"state": {state: {}}}]},
+    }  # fmt: skip
+
+
+def test_dismissed_when_nothing_of_them_runs() -> None:
+    leaving = {"deletionTimestamp": "2026-01-02T12:00:00Z"}
+    static = daemon("static", "running", meta={"annotations": {"kubernetes.io/config.mirror": "x"}})
+    others = [static, daemon("host", "running", hostNetwork=True)]
+    api = Api(Pod=[daemon("log", "running"), daemon("gone", "running", meta=leaving), *others])
+    api.later = {"Pod": [daemon("log", "terminated", meta=leaving), daemon("new", "running"), *others]}
+    assert take.dismiss(api, "one", 10, api) == ("web/gone", "web/log")  # type: ignore[arg-type]
+    assert [name for name, _patch in api.merged] == ["Pod/web/log"]
+    assert api.time == 1.0
+    with pytest.raises(TimedOut, match="web/new"):
+        take.dismiss(api, "one", 3, api)  # type: ignore[arg-type]
