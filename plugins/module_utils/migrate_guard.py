@@ -36,7 +36,7 @@ def _servers_first(facts: Facts, step: Step) -> Errors:
     late = [node for node in facts.servers if not node.runs_none]
     if late:
         yield _no(
-            f"what {step.node} would be told", f"uncertain: {_names(late)} run flannel", "no flannel on any server",
+            f"what {step.node} would be told", f"uncertain (flannel on {_names(late)})", "no flannel on any server",
         )
 
 
@@ -49,7 +49,7 @@ def _release_waits(facts: Facts, _step: Step) -> Errors:
 def _no_flannel(facts: Facts, step: Step) -> Errors:
     node = facts.node(step.node)
     if not node.runs_none or node.bridge:
-        seen = "its bridge is there" if node.runs_none else "its k3s runs flannel"
+        seen = "there (its bridge is)" if node.runs_none else "there (its k3s runs flannel)"
         yield _no(f"{node.name}'s old network", seen, "gone: Cilium gives the same addresses to other pods")
 
 
