@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import yaml
 from migrate_world import World
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import migrate_read as read
@@ -16,6 +18,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_statu
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import ABSENT, BESIDE, SETTLED
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_plan import Options, plan, put_back
 
+ROOT = Path(__file__).parents[4]
 FLANNEL = {"flannel.alpha.coreos.com/backend-type": "vxlan", "flannel.alpha.coreos.com/public-ip": "10.1.0.11"}
 SAYS = AgentSays("Ok", "", "False", 9, (), None, None, ())
 
@@ -115,12 +118,15 @@ def test_plays() -> None:
 
 def test_every_kind_has_its_tasks() -> None:
     """Each step's file is there, and no file is nobody's."""
-    import pathlib
-
-    folder = pathlib.Path(__file__).parents[4] / "roles/migrate/tasks/steps"
+    folder = ROOT / "roles/migrate/tasks/steps"
     kinds = set(steps._TEXTS)
     files = {tell.step_dict(steps.step(kind, steps.NODES, "n"), "h")["tasks"] for kind in kinds}
     assert files | {"allowed"} == {path.stem for path in folder.glob("*.yml")}
+
+
+def test_every_phase_has_its_play() -> None:
+    plays = yaml.safe_load((ROOT / "playbooks/migrate.yml").read_text())
+    assert tuple(play["vars"]["migrate_phase"] for play in plays if "vars" in play) == steps.PHASES
 
 
 def test_states_in_words() -> None:
