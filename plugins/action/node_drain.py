@@ -9,7 +9,7 @@ import typing as t
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain import drain
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import Consent, sort_out
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import OnController, say
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, OnController, say
 
 
 class ActionModule(OnController):
@@ -20,7 +20,7 @@ class ActionModule(OnController):
 
 
 def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
-    kube, node = Kube.from_kubeconfig(str(given["kubeconfig"])), str(given["node"])
+    kube, node = Kube.from_kubeconfig(str(given["kubeconfig"]), patience=PATIENCE, say=say), str(given["node"])
     consent = Consent(bool(given.get("delete_emptydir")), bool(given.get("force")))
     grace = int(given.get("grace_period", -1))
     if check:

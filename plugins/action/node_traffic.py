@@ -10,7 +10,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maint
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, sentences
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import as_plan
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import OnController, say
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, OnController, say
 
 _STEPS = {
     "cordoned": plans.CORDON, "withdrawn": plans.WITHDRAW, "uncordoned": plans.UNCORDON, "announced": plans.ANNOUNCE,
@@ -26,7 +26,8 @@ class ActionModule(OnController):
 
 
 def _run(given: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
-    kube, name, state = Kube.from_kubeconfig(str(given["kubeconfig"])), str(given["node"]), str(given["state"])
+    kube = Kube.from_kubeconfig(str(given["kubeconfig"]), patience=PATIENCE, say=say)
+    name, state = str(given["node"]), str(given["state"])
     target = str(given.get("target") or _TARGETS.get(state, plans.OUT))
     seen = maintenance.look(kube, name)
     if state == "observed":

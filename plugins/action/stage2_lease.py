@@ -8,7 +8,7 @@ import typing as t
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_lease import RENEW
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import stage2_holder
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import OnController
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, OnController, say
 
 
 class ActionModule(OnController):
@@ -18,7 +18,7 @@ class ActionModule(OnController):
         if check:
             return {"changed": False}
         kubeconfig = str(given["kubeconfig"])
-        holder = stage2_holder.holder(Kube.from_kubeconfig(kubeconfig))
+        holder = stage2_holder.holder(Kube.from_kubeconfig(kubeconfig, patience=PATIENCE, say=say))
         if given.get("state", "held") == "released":
             holder.give_up()
             return {"changed": False}

@@ -25,6 +25,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_steps
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import stage2_holder, stage2_situation
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import collect, plain
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.live_nodes import matched
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, say
 
 Answer = dict[str, t.Any]
 
@@ -41,7 +42,7 @@ class ActionModule(ActionBase):
         result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
         given, variables = plain(self._task.args), task_vars or {}
         try:
-            kube = Kube.from_kubeconfig(str(given["kubeconfig"]))
+            kube = Kube.from_kubeconfig(str(given["kubeconfig"]), patience=PATIENCE, say=say)
             if given.get("put_back"):
                 return {**result, "changed": False, **_put_back(kube, given, variables["hostvars"])}
             return {**result, "changed": False, **self._plan(kube, given, variables)}

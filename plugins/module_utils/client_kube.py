@@ -12,6 +12,7 @@ from pathlib import Path
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock
 
 IMPORT_ERROR: str | None = None
 try:
@@ -64,16 +65,26 @@ class Output:
 class Kube:
     """One cluster. Objects are the API's own JSON; an absent one is None."""
 
-    def __init__(self, api_client: t.Any, server: str = "") -> None:
+    def __init__(
+        self, api_client: t.Any, server: str = "", patience: float = 0.0, say: t.Callable[[str], None] | None = None,
+        clock: Clock = CLOCK,
+    ) -> None:  # fmt: skip
         self._api = api_client
+        self._patience, self._say, self._clock = patience, say, clock
         # Discovery is done here, kind by kind: the library's own leaves a cache file in the temporary directory.
         self._dynamic = DynamicClient(api_client, discoverer=lambda *_args: None)
         self._known: dict[str, dict[str, Resource]] = {}
         self.server = server
 
     @classmethod
-    def from_kubeconfig(cls, path: str, context: str | None = None, server: str = "") -> Kube:
-        """`server` asks one server in particular (https://address:6443) instead of the one that the file names."""
+    def from_kubeconfig(
+        cls, path: str, context: str | None = None, server: str = "", patience: float = 0.0,
+        say: t.Callable[[str], None] | None = None,
+    ) -> Kube:  # fmt: skip
+        """`server` asks one server in particular (https://address:6443) instead of the one that the file names.
+
+        `patience` is for how many seconds a request is made again while the API does not answer; then `say` is told.
+        """
         file = Path(path).expanduser()
         if not file.is_file():
             raise MeshwrightError(
@@ -87,7 +98,7 @@ class Kube:
         if server:
             settings.host = server
             settings.tls_server_name = "kubernetes"  # in every API server's certificate, whatever the address
-        return cls(client.ApiClient(settings), settings.host)
+        return cls(client.ApiClient(settings), settings.host, patience, say)
 
     # -- reading
 
@@ -189,7 +200,7 @@ class Kube:
             "deleteOptions": options,
         }  # fmt: skip
         try:
-            self._request("post", f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", body=body)
+            self._once("post", f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", body=body)
         except MeshwrightError as error:
             status = getattr(error.__cause__, "status", 0)
             if status == 409:  # another pod has the name now
@@ -237,7 +248,20 @@ class Kube:
         return answer
 
     def _request(self, method: str, path: str, body: Object | None = None, **options: t.Any) -> Object | None:
-        """One request; None for 404."""
+        """An answer; None for 404."""
+        end, told = self._clock.now() + self._patience, False
+        while True:
+            try:
+                return self._once(method, path, body, **options)
+            except Unreachable as error:
+                if self._clock.now() >= end:
+                    raise
+                if self._say is not None and not told:
+                    self._say(f"{error}; it is tried again for {self._patience:.0f} s")
+                    told = True
+                self._clock.sleep(1.0)
+
+    def _once(self, method: str, path: str, body: Object | None = None, **options: t.Any) -> Object | None:
         given = {key: value for key, value in options.items() if value is not None}
         try:
             answer = self._dynamic.request(method, path, body=body, serialize=False, _request_timeout=_TIMEOUT, **given)

@@ -88,7 +88,7 @@ def visit(facts: Facts, node: Node, target: int, wish: Options) -> Kinds:
     labels = (steps.LABEL,) if facts.destined(node) != MODES[target] else ()
     if not flips and not node.claimed:
         return labels
-    out = tuple(kind for kind in traffic.steps(node.traffic(), traffic.OUT) if _wished(kind, wish)) if flips else ()
+    out = tuple(kind for kind in _out(node) if _wished(kind, wish)) if flips else ()
     kept = any(not pod.moves and not pod.static for pod in node.pods) if flips else bool(node.kept)
     change = (*labels, steps.RESTART, steps.REPLACED) if flips else labels
     renew = (steps.RENEW,) if wish.renew and kept else ()
@@ -207,6 +207,11 @@ def _leftovers(facts: Facts, nodes: t.Sequence[Node], target: int, wish: Options
 
 def _wished(kind: str, wish: Options) -> bool:
     return (wish.drain or kind not in _OF_DRAIN) and (wish.withdraw or kind not in _OF_WITHDRAWAL)
+
+
+def _out(node: Node) -> Kinds:
+    """With a drain in any case: a node that is empty now may have pods by its turn."""
+    return traffic.steps(replace(node.traffic(), pods=1), traffic.OUT)
 
 
 def _in(node: Node, out: Kinds) -> Kinds:

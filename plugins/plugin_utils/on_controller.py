@@ -12,6 +12,9 @@ from ansible.utils.display import Display
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
 
+# Seconds for which a step that is under way bears with an API server that is away: one restarts in less.
+PATIENCE = 90.0
+
 
 class OnController(ActionBase):
     """What is refused becomes the task's failure; everything else is `answer`'s."""

@@ -131,7 +131,7 @@ class World:
     def do(self, step: Step) -> None:
         before = self._state(step)
         getattr(self, "_do_" + step.kind.replace("-", "_"), self._look)(step, self.nodes.get(step.node))
-        idle = step.kind in (*steps.LOOKS, steps.RENEW) or step.phase in (steps.LEFTOVERS, steps.PORTS)
+        idle = step.kind in (*steps.LOOKS, steps.RENEW, steps.DRAIN) or step.phase in (steps.LEFTOVERS, steps.PORTS)
         assert idle or not self.strict or self._state(step) != before, f"{step.id} did nothing"
         self.check()
 
