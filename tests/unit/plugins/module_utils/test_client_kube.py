@@ -14,6 +14,7 @@ import yaml
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Output, _finished
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 CORE = {
     "resources": [
@@ -89,6 +90,38 @@ def test_get(api: Any, kube: Kube) -> None:
     api.answers["/api/v1/nodes/server1"] = (200, {"kind": "Node", "metadata": {"name": "server1"}})
     assert (kube.get("Node", "server1") or {})["metadata"]["name"] == "server1"
     assert kube.get("Node", "server2") is None
+
+
+def test_patience_outlasts_an_api_server_that_restarts(api: Any, kube: Kube) -> None:
+    class Soon(Clock):
+        """The answer comes while somebody sleeps."""
+
+        slept = 0.0
+
+        def now(self) -> float:
+            return self.slept
+
+        def sleep(self, seconds: float) -> None:
+            self.slept += seconds
+            if self.slept == 3:
+                api.answers["/api/v1/nodes/server1"] = (200, {"metadata": {"name": "server1"}})
+
+    said: list[str] = []
+    api.answers["/api/v1/nodes/server1"] = (429, {"message": "storage is (re)initializing"})
+    with pytest.raises(Unreachable, match="initializing"):
+        kube.get("Node", "server1")
+    kube._patience, kube._say, kube._clock = 10.0, said.append, Soon()
+    assert kube.get("Node", "server1") is not None
+    assert len(said) == 1 and "tried again for 10 s" in said[0]
+    api.answers["/api/v1/nodes/server1"] = (503, {})
+    with pytest.raises(Unreachable):
+        kube.get("Node", "server1")
+
+
+def test_a_budget_that_forbids_is_told_at_once(api: Any, kube: Kube) -> None:
+    kube._patience = 60.0
+    api.answers["/api/v1/namespaces/web/pods/a/eviction"] = (429, {"message": "budget"})
+    assert "budget" in kube.evict("web", "a", "uid")
 
 
 def test_list_completes_the_items(api: Any, kube: Kube) -> None:

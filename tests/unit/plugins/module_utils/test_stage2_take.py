@@ -166,6 +166,19 @@ def test_core_dns_twice(kube: Any) -> None:
     assert "affinity" not in kube.get("Deployment", "coredns")["spec"]["template"]["spec"], "it is spread already"
 
 
+def test_name_servers_end_gently_unless_somebody_has_said_how(kube: Any) -> None:
+    two = [{"name": "coredns", "image": "x"}, {"name": "other"}]
+    deployment(kube, "coredns", 2, containers=two)
+    take.scale_dns(kube, 5, kube)
+    told = kube.get("Deployment", "coredns")["spec"]["template"]["spec"]["containers"]
+    assert [item["name"] for item in told] == ["coredns", "other"] and told[0]["image"] == "x"
+    assert all(item["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}} for item in told)
+    own = [{"name": "coredns", "lifecycle": {"preStop": {"httpGet": {}}}}]
+    deployment(kube, "coredns", 2, containers=own)
+    take.scale_dns(kube, 5, kube)
+    assert kube.get("Deployment", "coredns")["spec"]["template"]["spec"]["containers"] == own
+
+
 def test_pods_that_no_drain_moves(kube: Any) -> None:
     kube.pod("log", "log")
     take.renew(kube, "one", "kube-system", "log", 30, kube)
