@@ -80,8 +80,8 @@ _TEXTS: t.Mapping[str, tuple[str, str, str]] = {
         "so that any controller finds the way back", "delete that Secret",
     ),
     DNS: (
-        "let CoreDNS run twice, on different nodes, and end gently", "a drain takes one of them away, and names must go on "
-        "resolving",
+        "let CoreDNS run twice, on different nodes, and end gently",
+        "a drain takes one of them away, and names must go on resolving",
         "scale it to one again",
     ),
     NODE_CONFIG: (
