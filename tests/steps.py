@@ -60,12 +60,25 @@ SANITY = (
     Step("tarball", "the built tarball, installed elsewhere and run by its names", pytest("tests/package")),
 )
 REPORT = Step("report", "the page about a rollout, in a browser", pytest("tests/report"))
+# Molecule's notes on what it has made: by itself it keeps them by the name of the checkout's directory alone.
+NOTES = ROOT / ".molecule" / os.environ.get("MESHLAB_PREFIX", "mw")
+
+
+def notes(name: str = "shared") -> dict[str, str]:
+    return {"MOLECULE_EPHEMERAL_DIRECTORY": str(NOTES / name)}
+
+
 ARTIFACTS = Step("artifacts", "what the lab runs, built once into the cache", (*MESHLAB, "artifacts"))
-HOSTS = Step("hosts", "the lab's hosts, created by Molecule", ("molecule", "create", "-s", "default"), ("artifacts",))
+HOSTS = Step(
+    "hosts", "the lab's hosts, created by Molecule", ("molecule", "create", "-s", "default"), ("artifacts",), notes()
+)
 SITE = Step("site", "site.yml against the lab's hosts", (*PLAY, "site.yml"), ("hosts",))
 STATE = Step("state", "the cluster's own word: nodes, etcd's voters, Cilium's agents", (*MESHLAB, "cluster"), ("site",))
-DOWN = (Step("down", "the lab's hosts and network", ("molecule", "destroy", "-s", "default")),)
-CLEAN = (Step("clean", "no lab of an earlier run is left", (*MESHLAB, "down")),)
+DOWN = (Step("down", "the lab's hosts and network", ("molecule", "destroy", "-s", "default"), env=notes()),)
+CLEAN = (
+    Step("clean", "no lab of an earlier run is left", (*MESHLAB, "down")),
+    Step("forget", "no notes of an earlier run are left", ("rm", "-rf", str(NOTES))),
+)
 K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", pytest("tests/k3s"), ("artifacts",))
 K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "not full"), ("artifacts",))
 FRR = Step("frr", "hundreds of routers' configurations against FRR itself", pytest("tests/frr"), ("artifacts",))
@@ -105,6 +118,7 @@ def scenarios(names: Iterable[str], *, destroy: str = "never") -> tuple[Step, ..
             f"Molecule scenario {name}",
             ("molecule", "test", "-s", name, "--destroy", destroy),
             ("artifacts",),
+            notes(name if destroy == "always" else "shared"),
         )
         for name in names
     )
