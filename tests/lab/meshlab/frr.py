@@ -86,8 +86,9 @@ def kernel_counter(host: Host, name: str) -> int:
 
 
 def ask(client: Host, url: str) -> str:
-    """One new connection from the client."""
-    return client.run(["curl", "-gsS", "--max-time", "5", url]).stdout.strip()
+    """The first answer to the client: a new service is announced by one program and served by another."""
+    patience = ["--retry", "10", "--retry-delay", "1", "--retry-max-time", "10", "--retry-all-errors"]
+    return client.run(["curl", "-gsS", "--max-time", "5", *patience, url]).stdout.strip()
 
 
 def answers(client: Host, url: str, times: int = 60) -> set[str]:
