@@ -67,16 +67,46 @@ def role_page(path: Path) -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def texts_of(path: Path) -> dict[str, str]:
+def texts_of(body: list[ast.stmt]) -> dict[str, str]:
+    """The texts that a plugin, or a fragment's class, assigns to names."""
     return {
         ast.unparse(node.targets[0]): ast.literal_eval(node.value)
-        for node in ast.parse(path.read_text()).body
+        for node in body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
 
 
+def texts_in(path: Path) -> dict[str, str]:
+    return texts_of(ast.parse(path.read_text()).body)
+
+
+def fragment(name: str) -> dict[str, Any]:
+    tree = ast.parse((ROOT / "plugins/doc_fragments" / f"{name.removeprefix(NAME + '.')}.py").read_text())
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    return dict(yaml.safe_load(texts_of(body)["DOCUMENTATION"]))
+
+
+def documentation_in(path: Path) -> dict[str, Any]:
+    """A plugin's documentation with what its fragments add. Theirs comes first; its own words stand over theirs."""
+    own: dict[str, Any] = yaml.safe_load(texts_in(path)["DOCUMENTATION"])
+    named = own.get("extends_documentation_fragment", [])
+    parts = [*(fragment(name) for name in ([named] if isinstance(named, str) else named)), own]
+    for key in ("options", "attributes"):
+        own[key] = merged([part.get(key) or {} for part in parts])
+    own["requirements"] = [line for part in parts for line in part.get("requirements", [])]
+    return own
+
+
+def merged(parts: Iterable[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        for name, value in part.items():
+            found[name] = {**found.get(name, {}), **value}
+    return found
+
+
 def callback_page(path: Path) -> str:
-    documentation = yaml.safe_load(texts_of(path)["DOCUMENTATION"])
+    documentation = documentation_in(path)
     options = documentation["options"]
     rows = [
         f"| `{name}` | {option['env'][0]['name']} | {option['ini'][0]['section']}: {option['ini'][0]['key']} "
@@ -92,17 +122,21 @@ def callback_page(path: Path) -> str:
 
 
 def module_page(path: Path) -> str:
-    texts = texts_of(path)
-    documentation = yaml.safe_load(texts["DOCUMENTATION"])
+    texts, documentation = texts_in(path), documentation_in(path)
     found = yaml.safe_load(texts.get("RETURN", "")) or {}
     rows = "".join(f"| `{name}` | {value['type']} | {cell(value['description'])} |\n" for name, value in found.items())
     return "\n".join([
         f"{HEAD}# Module `{NAME}.{path.stem}`\n",
         prose(documentation["description"]) + "\n",
-        table(documentation.get("options") or {}),
+        *needs(documentation["requirements"]),
+        table(documentation["options"]),
         f"## Example\n\n```yaml\n{texts['EXAMPLES'].strip()}\n```\n",
         f"## Returns\n\n| value | type | |\n| --- | --- | --- |\n{rows}",
     ])  # fmt: skip
+
+
+def needs(requirements: list[str]) -> list[str]:
+    return [f"Needs {'; '.join(map(plain, requirements))}.\n"] if requirements else []
 
 
 def table(options: dict[str, Any]) -> str:
@@ -143,10 +177,9 @@ def cell(text: str | list[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Ansible's markup as Markdown: C(x), V(x), O(x) and M(x) are code."""
-    return re.sub(
-        r"\b[CEVOMRP]\(([^)#]*)(?:#\w+)?\)", r"`\1`", re.sub(r"\bB\(([^)]*)\)", r"**\1**", " ".join(text.split()))
-    )
+    """Ansible's markup as Markdown: C(x), V(x), O(x), RV(x) and M(x) are code."""
+    text = re.sub(r"\bB\(([^)]*)\)", r"**\1**", " ".join(text.split()))
+    return re.sub(r"\b(?:RV|[CEVOMP])\((?:ignore:)?([^)#]*)(?:#\w+)?\)", r"`\1`", text)
 
 
 if __name__ == "__main__":

@@ -17,17 +17,11 @@ description:
   - Of a router that cannot be looked into, the cluster's view of its sessions is judged.
   - Runs on the controller and changes nothing.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.cluster
+  - meshwright.k3s_cilium.bgp
+  - meshwright.k3s_cilium.read_only
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
-  description:
-    description: BGP as M(meshwright.k3s_cilium.bgp_plan) returns it.
-    type: dict
-    required: true
   views:
     description: For each router's name, what M(meshwright.k3s_cilium.router_bgp_info) returned.
     type: dict
@@ -36,7 +30,6 @@ options:
     description: Whether findings are a failure.
     type: bool
     default: true
-extends_documentation_fragment: meshwright.k3s_cilium.read_only
 """
 
 EXAMPLES = r"""

@@ -18,17 +18,10 @@ description:
   - The API server says itself, by a dry run, whether an object would change; so a second run changes nothing.
   - Runs on the controller.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.cluster
+  - meshwright.k3s_cilium.bgp
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
-  description:
-    description: BGP as M(meshwright.k3s_cilium.bgp_plan) returns it.
-    type: dict
-    required: true
   state:
     description: V(absent) takes everything of ours away.
     type: str

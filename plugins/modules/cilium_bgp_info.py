@@ -14,14 +14,9 @@ description:
   - The agents write their status every five seconds.
   - Runs on the controller and changes nothing.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
-options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
-extends_documentation_fragment: meshwright.k3s_cilium.read_only
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.cluster
+  - meshwright.k3s_cilium.read_only
 """
 
 EXAMPLES = r"""

@@ -15,17 +15,10 @@ description:
   - When the time is over, it says of each missing session what is seen instead.
   - Runs on the controller and changes nothing.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.cluster
+  - meshwright.k3s_cilium.bgp
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
-  description:
-    description: BGP as M(meshwright.k3s_cilium.bgp_plan) returns it.
-    type: dict
-    required: true
   routers:
     description: Names of the routers whose sessions count. All of them when empty.
     type: list

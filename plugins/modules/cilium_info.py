@@ -14,18 +14,14 @@ description:
   - An agent that does not answer is in the result with the reason; it is asked again until O(timeout).
   - Runs on the controller and changes nothing.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.cluster
+  - meshwright.k3s_cilium.read_only
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   timeout:
     description: How long agents that do not answer are asked again, in seconds.
     type: int
     default: 20
-extends_documentation_fragment: meshwright.k3s_cilium.read_only
 """
 
 EXAMPLES = r"""

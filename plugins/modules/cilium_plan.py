@@ -22,13 +22,13 @@ description:
   - Runs on the controller.
 author: The meshwright developers (@meshwright)
 requirements:
-  - kubernetes (Python)
   - helm
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
   kubeconfig:
-    description: File with the way to the cluster. In check mode it may be missing, which stands for a cluster to come.
-    type: path
-    required: true
+    description:
+      - File on the controller with the way to the cluster.
+      - In check mode it may be missing, which stands for a cluster to come.
   chart:
     description: Name in O(chart_repo_url), C(oci://) reference, or path of a chart's directory or archive.
     type: str

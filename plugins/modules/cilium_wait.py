@@ -16,13 +16,8 @@ description:
   - While objects of the kind CiliumNodeConfig are there, agents may say of kube-proxy what their node was told.
   - Runs on the controller and changes nothing.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   stage:
     description: V(1) beside kube-proxy, V(2) in its place.
     type: int

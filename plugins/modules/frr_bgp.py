@@ -18,6 +18,7 @@ description:
     unless O(state=confirmed) came. The configuration file is written with the confirmation, so a router that starts
     anew before it comes up with its former configuration too.
 author: The meshwright developers (@meshwright)
+extends_documentation_fragment: meshwright.k3s_cilium.bgp
 attributes:
   check_mode:
     support: full
@@ -26,10 +27,6 @@ attributes:
     support: full
     description: Our part of the configuration, before and after; passwords are hidden, a changed one is told.
 options:
-  description:
-    description: BGP as M(meshwright.k3s_cilium.bgp_plan) describes it.
-    type: dict
-    required: true
   router:
     description: The router's name in it; left out, the host's.
     type: str

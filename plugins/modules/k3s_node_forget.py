@@ -13,6 +13,7 @@ description:
     either of them a machine that was set up anew cannot join by its old name.
   - Refuses when another machine runs as this node.
 author: The meshwright developers (@meshwright)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 attributes:
   check_mode:
     support: full
@@ -21,10 +22,6 @@ attributes:
     support: none
     description: What is deleted stands in C(forgotten).
 options:
-  kubeconfig:
-    description: The kubeconfig on the controller.
-    type: path
-    required: true
   servers:
     description: Servers to ask, as https://address:6443; the first that answers is taken.
     type: list

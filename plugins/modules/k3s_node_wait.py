@@ -13,6 +13,7 @@ description:
   - With O(since), Ready only counts when the kubelet has renewed its lease after that, because a node that has just
     been restarted is still remembered as Ready.
 author: The meshwright developers (@meshwright)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 attributes:
   check_mode:
     support: full
@@ -21,10 +22,6 @@ attributes:
     support: none
     description: It changes nothing.
 options:
-  kubeconfig:
-    description: The kubeconfig on the controller.
-    type: path
-    required: true
   server:
     description: The server to ask, as https://address:6443; left out, the one that the kubeconfig names.
     type: str

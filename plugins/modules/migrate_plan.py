@@ -17,13 +17,8 @@ description:
     two networks reach each other throughout.
   - Changes nothing.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   state:
     description:
       - V(nodes) tells what hosts have to know of all nodes before they are looked at. V(planned) judges and plans.

@@ -13,13 +13,8 @@ description:
     Lease is this run's, and for steps that may harm, whether the cluster is as the plan found it.
   - Each step can be taken again.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   plan:
     description: The plan's result.
     type: dict

@@ -17,13 +17,8 @@ description:
   - When the time is over, it names each pod that is left, and the budget that keeps it with what it allows.
   - It does not cordon the node, see M(meshwright.k3s_cilium.node_traffic). Runs on the controller.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   node:
     description: The node's name as Kubernetes has it.
     type: str

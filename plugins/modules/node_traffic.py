@@ -16,13 +16,8 @@ description:
   - What routers still do is theirs to say, see M(meshwright.k3s_cilium.router_bgp_wait).
   - Runs on the controller.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   node:
     description: The node's name as Kubernetes has it.
     type: str

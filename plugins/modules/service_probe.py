@@ -20,13 +20,9 @@ description:
   - The lines are those of docs/rollout.md, for M(meshwright.k3s_cilium.rollout_report).
 author: The meshwright developers (@meshwright)
 requirements:
-  - kubernetes (Python), on the controller
   - root on nodes, with nsenter
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File on the controller with the way to the cluster.
-    type: path
-    required: true
   state:
     description:
       - V(started), on each host, brings the workload up and starts asking. What asks already goes on.

@@ -12,13 +12,8 @@ description:
   - Takes the Lease C(kube-system/meshwright-stage), and leaves a process behind that renews it until the run ends.
   - A Lease of a run that was killed is taken over once it was not renewed for its 30 seconds.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   state:
     description: V(held) takes it, and fails while another controller is at work. V(released) gives it up.
     type: str

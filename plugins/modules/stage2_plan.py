@@ -16,14 +16,11 @@ description:
   - Nothing is remembered between runs but what stands on the cluster, so it plans from any state between the stages.
 author: The meshwright developers (@meshwright)
 requirements:
-  - kubernetes (Python)
   - helm
-extends_documentation_fragment: meshwright.k3s_cilium.read_only
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.cluster
+  - meshwright.k3s_cilium.read_only
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   direction:
     description: To stage 2 (V(stage2)) or to stage 1 (V(back)).
     type: str

@@ -22,6 +22,9 @@ description:
   - Runs on the controller. The gateway is known by an authority, by a pinned fingerprint, or by the system's
     authorities, before anything is sent to it; proxies of the environment are not used.
 author: The meshwright developers (@meshwright)
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.bgp
+  - meshwright.k3s_cilium.router_api
 attributes:
   check_mode:
     support: full
@@ -30,14 +33,6 @@ attributes:
     support: full
     description: The whole file, passwords hidden; of a password that changes, that it does.
 options:
-  description:
-    description: All of BGP, as M(meshwright.k3s_cilium.bgp_plan) returns it. It has passwords in it.
-    type: dict
-    required: true
-  router:
-    description: The gateway's name in the description.
-    type: str
-    required: true
   state:
     description:
       - V(present) writes the file and switches it on; a description that somebody gave it stays.
@@ -46,13 +41,8 @@ options:
       - V(restored) puts back what V(present) found before it wrote, given as O(former).
       - V(confirmed) does nothing, for a gateway has no pending changes; it is there for playbooks that treat all
         routers alike.
-    type: str
-    choices: [present, absent, rendered, confirmed, restored]
-    default: present
   url:
     description: The console, such as V(https://192.168.1.1). Needed unless V(rendered) or V(confirmed).
-    type: str
-    default: ""
   site:
     description: The site's short name, as in the address bar.
     type: str
@@ -69,27 +59,10 @@ options:
     description: Of the account.
     type: str
     default: ""
-  ca_path:
-    description: File on the controller with the authority that the console's certificate is from.
-    type: str
-    default: ""
-  fingerprint:
-    description:
-      - SHA-256 of the console's certificate, in hexadecimal digits. With O(ca_path) both must hold.
-      - With neither, the system's authorities decide.
-    type: str
-    default: ""
-  timeout:
-    description: For one request, in seconds.
-    type: int
-    default: 30
   replace_foreign:
     description: Whether a file that is not ours is replaced. It is in RV(former).
     type: bool
     default: false
-  former:
-    description: For V(restored), RV(former) of the run that is to be undone.
-    type: dict
 """
 
 EXAMPLES = r"""

@@ -17,13 +17,8 @@ description:
   - The namespace is removed afterwards, also after a failure. What a run left that was killed is removed at the start.
   - Runs on the controller. It reports no change, since it leaves the cluster as it was.
 author: The meshwright developers (@meshwright)
-requirements:
-  - kubernetes (Python)
+extends_documentation_fragment: meshwright.k3s_cilium.cluster
 options:
-  kubeconfig:
-    description: File with the way to the cluster.
-    type: path
-    required: true
   namespace:
     description: Beginning of the namespace's name.
     type: str

@@ -27,6 +27,9 @@ description:
 author: The meshwright developers (@meshwright)
 requirements:
   - ansible.netcommon and vyos.vyos, with O(transport=network_cli) only
+extends_documentation_fragment:
+  - meshwright.k3s_cilium.bgp
+  - meshwright.k3s_cilium.router_api
 attributes:
   check_mode:
     support: full
@@ -35,14 +38,6 @@ attributes:
     support: full
     description: Our part and what is there once for everybody, as lines; passwords as the beginning of their digest.
 options:
-  description:
-    description: All of BGP, as M(meshwright.k3s_cilium.bgp_plan) returns it. It has passwords in it.
-    type: dict
-    required: true
-  router:
-    description: The router's name in the description.
-    type: str
-    required: true
   state:
     description:
       - V(present) commits what is wanted, for O(confirm_minutes) at first where the router can do so. It is not saved.
@@ -50,9 +45,6 @@ options:
       - V(restored) puts back what V(present) found, given as O(former), stops a clock that still runs, and saves.
       - V(absent) takes ours away, and BGP as a whole when nobody else's is left; it is saved.
       - V(rendered) returns the commands and asks no router.
-    type: str
-    choices: [present, absent, rendered, confirmed, restored]
-    default: present
   transport:
     description:
       - V(http) is the router's HTTP API.
@@ -63,26 +55,12 @@ options:
     default: http
   url:
     description: The API, such as V(https://192.0.2.3).
-    type: str
-    default: ""
   key:
     description: One of the keys in C(service https api keys).
     type: str
     default: ""
-  ca_path:
-    description: File on the controller with the authority that the router's certificate is from.
-    type: str
-    default: ""
-  fingerprint:
-    description:
-      - SHA-256 of the router's certificate, in hexadecimal digits. With O(ca_path) both must hold.
-      - With neither, the system's authorities decide.
-    type: str
-    default: ""
   timeout:
     description: For one request, in seconds. A commit has three minutes.
-    type: int
-    default: 30
   confirm_minutes:
     description: How long the router waits to be confirmed before it goes back. 0 commits for good.
     type: int
@@ -91,9 +69,6 @@ options:
     description: For V(confirmed), whether to save even if there was no clock to stop.
     type: bool
     default: true
-  former:
-    description: For V(restored), RV(former) of the run that is to be undone.
-    type: dict
 """
 
 EXAMPLES = r"""
