@@ -12,11 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from plugin_docs import NAME, documentation_in, texts_in
 from tree import ROOT, load, modules
 
-from docs import documentation_in, texts_in
-
-NAME = "meshwright.k3s_cilium"
 MAIN_LINES = 40
 
 
