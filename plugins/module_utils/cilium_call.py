@@ -27,7 +27,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_value
     masked,
     secret_texts,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, need_library
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 
 Params = t.Mapping[str, t.Any]
@@ -110,6 +110,7 @@ def chart_of(params: Params) -> Chart:
 
 def observe_cluster(kubeconfig: str, absent_is_well: bool) -> Observed:
     """In check mode a cluster may still be to come."""
+    need_library()
     try:
         return observe(Kube.from_kubeconfig(kubeconfig))
     except Unreachable:

@@ -4,25 +4,23 @@
 from __future__ import annotations
 
 import json
-import traceback
+import sys
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock
 
-IMPORT_ERROR: str | None = None
+_IMPORT_ERROR: ImportError | None = None
 try:
     import urllib3
     import websocket
     from kubernetes import client, config
     from kubernetes.dynamic import DynamicClient
     from kubernetes.stream import stream
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
+except ImportError as error:
+    _IMPORT_ERROR = error
 
 Object = dict[str, t.Any]
 Objects = list[Object]
@@ -34,10 +32,14 @@ _TIMEOUT = (5, 30)
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
 
-def need_library(module: t.Any) -> None:
-    """For a module's main(): ends it, with the way to mend that, where the library is missing."""
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=IMPORT_ERROR)
+def need_library() -> None:
+    if _IMPORT_ERROR is not None:
+        raise MeshwrightError(
+            "the Python library kubernetes", host="localhost", seen=f"missing from {sys.executable} ({_IMPORT_ERROR})",
+            wanted="there, with all that it needs",
+            remedy="install it for that Python: an action runs with Ansible's own, a module with the one that "
+            "ansible_python_interpreter names",
+        ) from _IMPORT_ERROR
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Kube:
 
         `patience` is for how many seconds a request is made again while the API does not answer; then `say` is told.
         """
+        need_library()
         file = Path(path).expanduser()
         if not file.is_file():
             raise MeshwrightError(

@@ -80,7 +80,6 @@ def main() -> None:
         "fail": {"type": "bool", "default": True},
     }
     module = AnsibleModule(arguments, supports_check_mode=True)
-    client_kube.need_library(module)
     try:
         bgp, views = description(module), module.params["views"]
         cluster = bgp_services.cluster(client_kube.Kube.from_kubeconfig(module.params["kubeconfig"]))

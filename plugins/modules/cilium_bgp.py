@@ -77,7 +77,6 @@ def main() -> None:
         "prune": {"type": "bool", "default": True},
     }
     module = AnsibleModule(arguments, supports_check_mode=True)
-    client_kube.need_library(module)
     try:
         bgp = cilium_bgp.description(module)
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])

@@ -86,7 +86,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 
 def main() -> None:
     module = AnsibleModule({"kubeconfig": {"type": "path", "required": True}}, supports_check_mode=True)
-    client_kube.need_library(module)
     try:
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])
         answer = cilium_bgp_state.told(cilium_bgp_state.look(kube))

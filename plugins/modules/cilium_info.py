@@ -103,7 +103,6 @@ def main() -> None:
         "timeout": {"type": "int", "default": 20},
     }
     module = AnsibleModule(arguments, supports_check_mode=True)
-    client_kube.need_library(module)
     try:
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])
         answer = cilium_ready.info(kube, module.params["timeout"])

@@ -168,7 +168,7 @@ import functools
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call, client_kube
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import plan as make_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
@@ -176,7 +176,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 def main() -> None:
     values_path = {"type": "path", "required": True}
     module = AnsibleModule({**cilium_call.ARGUMENTS, "values_path": values_path}, supports_check_mode=True)
-    client_kube.need_library(module)
     try:
         wish = cilium_call.wish_from(module.params)
         secrets = cilium_call.secrets_of(wish)

@@ -75,7 +75,6 @@ def main() -> None:
         "timeout": {"type": "int", "default": 300},
     }
     module = AnsibleModule(arguments, supports_check_mode=True)
-    client_kube.need_library(module)
     try:
         kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])
         if module.check_mode:

@@ -93,7 +93,6 @@ ARGUMENTS = {
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    client_kube.need_library(module)
     if module.check_mode:
         module.exit_json(changed=False)
     try:

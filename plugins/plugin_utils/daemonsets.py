@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ansible.utils.display import Display
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import IMPORT_ERROR, Kube
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 
 
 def daemonsets(kubeconfig: str) -> dict[str, str]:
     """`namespace/name` → the first container's image. Nothing where the cluster cannot be asked: the hosts' own links
     and files tell of other CNIs too."""
-    if IMPORT_ERROR or not kubeconfig or not Path(kubeconfig).expanduser().is_file():
+    if not kubeconfig or not Path(kubeconfig).expanduser().is_file():
         return {}
     try:
         found = Kube.from_kubeconfig(str(Path(kubeconfig).expanduser())).list("DaemonSet", api_version="apps/v1")

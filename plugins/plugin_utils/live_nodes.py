@@ -10,7 +10,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_nodes
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_nodes import NodeSeen, addresses_of, node_name
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import IMPORT_ERROR, Kube, Object
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Inventory
 
@@ -22,7 +22,7 @@ def kubeconfig_of(inventory: Inventory) -> str:
 
 def live_nodes(kubeconfig: str) -> list[Object]:
     """Nothing where there is no cluster yet, or where it does not answer: the inventory speaks for itself then."""
-    if IMPORT_ERROR or not Path(kubeconfig).is_file():
+    if not Path(kubeconfig).is_file():
         return []
     try:
         return Kube.from_kubeconfig(kubeconfig).nodes()

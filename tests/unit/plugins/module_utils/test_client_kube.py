@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Output, _finished
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
@@ -84,6 +88,23 @@ def kube(api: Any, tmp_path: Path) -> Kube:
 def test_no_kubeconfig(tmp_path: Path) -> None:
     with pytest.raises(MeshwrightError, match=r"missing at .*/nowhere.*k3s_kubeconfig_path"):
         Kube.from_kubeconfig(str(tmp_path / "nowhere"))
+
+
+def test_no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on a Python that has the library, but not one of those that it needs."""
+    spec = importlib.util.spec_from_file_location("client_without", client_kube.__file__)
+    assert spec is not None and spec.loader is not None
+    without = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "client_without", without)
+    monkeypatch.setitem(sys.modules, "websocket", None)
+    spec.loader.exec_module(without)
+    with pytest.raises(MeshwrightError) as raised:
+        without.Kube.from_kubeconfig(str(tmp_path / "nowhere"))
+    assert re.fullmatch(
+        rf"localhost: the Python library kubernetes is missing from {re.escape(sys.executable)} \(.*websocket.*\), "
+        r"wanted there.*: install it.*ansible_python_interpreter.*",
+        str(raised.value),
+    )
 
 
 def test_get(api: Any, kube: Kube) -> None:
