@@ -1,4 +1,4 @@
-"""A clock that only waiting moves."""
+"""A clock that only waiting moves, for what also happens meanwhile."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 
 
 class Turned(Clock):
-    def __init__(self) -> None:
-        self.time = 0.0
+    time = 0.0
 
     def now(self) -> float:
         return self.time
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
+        self.turn()
+
+    def turn(self) -> None:
+        """What happens whenever somebody has waited."""

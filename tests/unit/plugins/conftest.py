@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from turned import Turned
 from unifi.accounts import Accounts
 from unifi.api import Api
 from unifi.faults import Faults
@@ -145,13 +146,13 @@ def far(far_certificate: Certificate) -> t.Iterator[Far]:
         yield Far(far_certificate, stack)
 
 
-class UnifiApplication:
+class UnifiApplication(Turned):
     """The lab's stand-in as a server. It is the clock of both ends, which turns only when somebody sleeps."""
 
     KEY, USERNAME, PASSWORD = "canary-key-0123", "admin", 'canary "password" ä'
 
     def __init__(self, directory: Path, certificate: Certificate) -> None:
-        self.directory, self.certificate, self.time = directory, certificate, 0.0
+        self.directory, self.certificate = directory, certificate
         self.state = State(directory)
         self.provisioned: list[dict[str, t.Any] | None] = []
         accounts = Accounts(self.KEY, self.USERNAME, self.PASSWORD, clock=self.now)
@@ -160,12 +161,6 @@ class UnifiApplication:
         self._server = UnifiServer(("127.0.0.1", 0), certificate.path, certificate.key, self._api.answer)
         self._server.handle_error = lambda *_args: None  # type: ignore[method-assign]
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
     def fault(self, *faults: dict[str, t.Any]) -> None:
         (self.directory / "faults.json").write_text(json.dumps(faults))

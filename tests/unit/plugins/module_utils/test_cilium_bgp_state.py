@@ -113,8 +113,7 @@ def test_waiting_until_all_are_there() -> None:
     said: list[str] = []
 
     class Coming(Turned):
-        def sleep(self, seconds: float) -> None:
-            super().sleep(seconds)
+        def turn(self) -> None:
             if self.time >= 3:
                 kube.looks = [up]
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import yaml
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Output, _finished
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 CORE = {
     "resources": [
@@ -114,17 +114,9 @@ def test_get(api: Any, kube: Kube) -> None:
 
 
 def test_patience_outlasts_an_api_server_that_restarts(api: Any, kube: Kube) -> None:
-    class Soon(Clock):
-        """The answer comes while somebody sleeps."""
-
-        slept = 0.0
-
-        def now(self) -> float:
-            return self.slept
-
-        def sleep(self, seconds: float) -> None:
-            self.slept += seconds
-            if self.slept == 3:
+    class Soon(Turned):
+        def turn(self) -> None:
+            if self.time == 3:
                 api.answers["/api/v1/nodes/server1"] = (200, {"metadata": {"name": "server1"}})
 
     said: list[str] = []

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maintenance
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maintenance_plan as plans
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import WITHDRAWN_LABEL
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.maintenance_plan import Announcer, Observed, Other
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 BGP, L2 = Announcer("bgp", False, 2), Announcer("l2", False, 0)
 SECOND = Other("second", server=False, ready=True)
@@ -132,19 +132,7 @@ def test_the_way_back_is_never_refused() -> None:
 # -- a small cluster that does what the labels say, after a while
 
 
-class Turned(Clock):
-    def __init__(self, cluster: Cluster) -> None:
-        self.time, self.cluster = 0.0, cluster
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-        self.cluster.turn()
-
-
-class Cluster:
+class Cluster(Turned):
     """Two nodes; the operator and the agents follow the first one's labels at each turn, if they are not stuck."""
 
     def __init__(self, metallb: bool = False, stuck: bool = False) -> None:
@@ -213,12 +201,12 @@ def test_out_and_back(metallb: bool) -> None:
     assert take(kube, plans.CORDON) and take(kube, plans.WITHDRAW)
     assert not take(kube, plans.WITHDRAW), "once is enough"
     assert kube.node["spec"]["unschedulable"] is True and states(kube)["bgp"] == "leaving"
-    found = maintenance.wait_out(kube, "first", 10, said.append, Turned(kube))
+    found = maintenance.wait_out(kube, "first", 10, said.append, kube)
     assert set(states(kube).values()) == {"out"} and found.seen.ours
     assert said == ["first: bgp leaving, l2 leaving"]
     assert (plans.EXCLUDE_LABEL in kube.node["metadata"]["labels"]) is metallb
     assert take(kube, plans.UNCORDON) and take(kube, plans.ANNOUNCE)
-    back = maintenance.wait_in(kube, "first", 10, said.append, Turned(kube))
+    back = maintenance.wait_in(kube, "first", 10, said.append, kube)
     assert back.present() == {"192.0.2.1": ["192.0.2.11"]} and said[-1] == (
         "first: bgp returning, the operator has not made its CiliumBGPNodeConfig yet"
     )
@@ -237,7 +225,7 @@ def test_an_operator_that_does_not_follow() -> None:
     kube: Any = Cluster(stuck=True)
     take(kube, plans.WITHDRAW)
     with pytest.raises(TimedOut, match=r"the node first is bgp leaving, l2 leaving, wanted out within 5 s.*operator"):
-        maintenance.wait_out(kube, "first", 5, lambda _text: None, Turned(kube))
+        maintenance.wait_out(kube, "first", 5, lambda _text: None, kube)
 
 
 def test_selectors_that_do_not_leave_withdrawn_nodes_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import migrate_reach as reach
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import migrate_take as take
@@ -12,24 +13,19 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import TimedOut
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import ABSENT, Ends
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_read import HostSays
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 READY = {"conditions": [{"type": "Ready", "status": "True", "message": "fine"}]}
 LATE = {"conditions": [{"type": "Ready", "status": "False", "message": "cni plugin not initialized"}]}
 
 
-class Api(Clock):
+class Api(Turned):
     """Lists by kind; what is merged is kept. Time only passes when somebody waits, and then things happen."""
 
     def __init__(self, **lists: list[dict[str, Any]]) -> None:
-        self.lists, self.merged, self.time = lists, list[tuple[str, dict[str, Any]]](), 0.0
+        self.lists, self.merged = lists, list[tuple[str, dict[str, Any]]]()
         self.later: dict[str, list[dict[str, Any]]] = {}
 
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+    def turn(self) -> None:
         self.lists |= self.later
 
     def list(self, kind: str, *_where: Any, **_more: Any) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import (
     MeshwrightError,
@@ -18,7 +19,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_p
     budgets_of,
     sort_out,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 ALL = Consent(emptydir=True, bare=True)
 EXISTS = [{"operator": "Exists"}]
@@ -89,7 +89,7 @@ def test_the_budget_that_counts_a_pod() -> None:
     ]
 
 
-class Cluster(Clock):
+class Cluster(Turned):
     """A node's pods. An evicted one ends after two seconds; `held` is how long a budget keeps it."""
 
     def __init__(self, *pods: dict[str, Any], held: dict[str, float] | None = None, comes_back: str = "") -> None:
@@ -99,13 +99,8 @@ class Cluster(Clock):
         self.ends: dict[str, float] = {}
         self.asked: list[str] = []
         self.blind = 0
-        self.time = 0.0
 
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+    def turn(self) -> None:
         for uid, end in list(self.ends.items()):
             if self.time >= end:
                 gone = self.pods.pop(uid, None)

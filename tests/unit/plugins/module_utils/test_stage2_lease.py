@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_lease import (
@@ -24,27 +25,22 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_lease
     read,
     written,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 
 class Conflict(Exception):
     status = 409
 
 
-class Api(Clock):
+class Api(Turned):
     """A server with a Lease, and the time. `meanwhile` is called whenever somebody sleeps."""
 
     def __init__(self) -> None:
         self.lease: dict[str, Any] | None = None
-        self.time, self.version, self.away = 0.0, 0, 0
+        self.version, self.away = 0, 0
         self.meanwhile = lambda: None
         self.before_write = lambda: None
 
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+    def turn(self) -> None:
         self.meanwhile()
 
     def get(self, *_args: Any) -> Any:

@@ -6,24 +6,17 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_look
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import Agent, AgentSays
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 
-class Asked(Clock):
+class Asked(Turned):
     """Answers with what it was asked for."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
     def resource(self, version: str, _kind: str) -> object | None:
         return object() if version != "cilium.io/v2alpha1" else None

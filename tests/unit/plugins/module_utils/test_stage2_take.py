@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_record as record
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_take as take
@@ -15,7 +16,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_relea
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Output
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import Record
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import Clock
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 AGENT = {"k8s-app": "cilium"}
@@ -30,12 +30,12 @@ def merged(base: Any, patch: Any) -> Any:
     return {key: value for key, value in found.items() if value is not None}
 
 
-class Server(Clock):
+class Server(Turned):
     """Objects by kind and name; a pod that is deleted comes again under another name three seconds later."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], Any] = {}
-        self.time, self.number = 0.0, 0
+        self.number = 0
         self.mode = "False"
         self.coming: list[tuple[float, Any]] = []
         self.on_return: Callable[[], None] = lambda: None
@@ -49,11 +49,7 @@ class Server(Clock):
             "namespace": "kube-system", "labels": labels, "ownerReferences": [{"kind": "DaemonSet", "name": owner}],
         }, spec={"nodeName": "one"}, status=READY)  # fmt: skip
 
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+    def turn(self) -> None:
         for entry in [entry for entry in self.coming if entry[0] <= self.time]:
             self.coming.remove(entry)
             self.number += 1
