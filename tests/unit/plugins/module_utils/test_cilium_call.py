@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call, client_kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_plan import Observed, Plan, Wish, plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import Release
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_restarts import Effect
@@ -59,6 +59,12 @@ def test_no_cluster_is_well_in_check_mode_only(tmp_path: Path) -> None:
     assert cilium_call.observe_cluster(str(tmp_path / "kubeconfig"), absent_is_well=True).there is False
     with pytest.raises(MeshwrightError, match="kubeconfig"):
         cilium_call.observe_cluster(str(tmp_path / "kubeconfig"), absent_is_well=False)
+
+
+def test_check_mode_does_not_hide_a_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(client_kube, "_IMPORT_ERROR", ImportError("No module named 'kubernetes'"))
+    with pytest.raises(MeshwrightError, match="library kubernetes"):
+        cilium_call.observe_cluster(str(tmp_path / "kubeconfig"), absent_is_well=True)
 
 
 def test_a_cluster_that_is_gone_is_well_in_check_mode_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
