@@ -24,7 +24,7 @@ INVENTORY = ROOT / "inventories/lab"
 TLS = "/var/lib/rancher/k3s/server/tls/etcd"
 RANGE = (
     f"curl -sS --max-time 5 --cacert {TLS}/server-ca.crt --cert {TLS}/client.crt --key {TLS}/client.key "
-    "-d '{}' https://127.0.0.1:2379/v3/kv/range"
+    "-d '{}' https://127.0.0.1:2382/v3/kv/range"
 )
 IMAGES = {"cilium/cilium", "cilium/operator-generic", "mirrored-coredns-coredns", "mirrored-pause", "agnhost"}
 

@@ -75,7 +75,7 @@ def run_playbook(
 ) -> Run:
     """Run a playbook; with kill_at, kill the whole controller with SIGKILL once a line of its output matches.
 
-    `at` has what else is to be done, once each, at the first line that matches. The playbook does not wait for it.
+    `at` has what else is to be done, once each, at the first line that matches. The controller stands still meanwhile.
     """
     command: Sequence[str] = ("ansible-playbook", "-i", str(inventory), playbook, *args)
     started = time.monotonic()
@@ -109,7 +109,11 @@ def _follow(
     for line in process.stdout:
         lines.append((time.monotonic(), line))
         for pattern in [pattern for pattern in at if re.search(pattern, line)]:
-            at.pop(pattern)()
+            os.kill(process.pid, signal.SIGSTOP)
+            try:
+                at.pop(pattern)()
+            finally:
+                os.kill(process.pid, signal.SIGCONT)
         late = time.monotonic() > deadline
         if late or (kill_at and kill_at.search(line)):
             # The session's own group: nothing but this controller and its workers.
