@@ -90,7 +90,7 @@ func (s Settings) outside(config *subnet.Config) (*backend.ExternalInterface, er
 	if err != nil {
 		return nil, err
 	}
-	found := &backend.ExternalInterface{Iface: link, IfaceName: link.Name}
+	found := &backend.ExternalInterface{Iface: link}
 	if config.EnableIPv4 {
 		addresses, err := ip.GetInterfaceIP4Addrs(link)
 		if err != nil {
