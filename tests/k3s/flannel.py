@@ -15,7 +15,9 @@ NOTES = "flannel.alpha.coreos.com/"
 
 
 def subnet_env(node: Node) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in node.read(SUBNET).split())
+    """It is written last, when annotations and rules are on their way."""
+    text = until(f"{node.name}: {SUBNET}", lambda: node.read(SUBNET), bool, 60)
+    return dict(line.split("=", 1) for line in text.split())
 
 
 def notes(server: Node, node: Node) -> dict[str, str]:
@@ -25,6 +27,8 @@ def notes(server: Node, node: Node) -> dict[str, str]:
 
 
 def wait_ready(server: Node, *nodes: Node, timeout: float = 90) -> None:
+    """A node is Ready once there is a CNI configuration; flannel itself may need a moment more."""
+
     def look() -> dict[str, str]:
         return {
             item["metadata"]["name"]: next(c["status"] for c in item["status"]["conditions"] if c["type"] == "Ready")
@@ -34,6 +38,8 @@ def wait_ready(server: Node, *nodes: Node, timeout: float = 90) -> None:
 
     wanted = dict.fromkeys((node.name for node in nodes), "True")
     until("nodes are Ready", look, lambda seen: wanted.items() <= seen.items(), timeout)
+    for node in nodes:
+        subnet_env(node)
 
 
 def networked(name: str, node: Node, port: int = 8080) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The cluster of the files before is gone; this one is new.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -68,6 +69,10 @@ def all_reach(net: Cluster, pods: dict[str, str]) -> list[str]:
     ]  # fmt: skip
 
 
+def overlaid(node: Node) -> set[str]:
+    return {cidr for cidr, way in flannel.routes(node).items() if way["dev"] == "flannel.1"}
+
+
 def test_nodes_tell_each_other_by_annotations(net: Cluster) -> None:
     """flannel: pkg/subnet/kube: backend, public address and the MAC of flannel.1, under flannel.alpha.coreos.com."""
     for node in net.nodes:
@@ -78,11 +83,10 @@ def test_nodes_tell_each_other_by_annotations(net: Cluster) -> None:
 
 def test_each_node_has_a_way_to_each_other_ones_pods(net: Cluster, pods: dict[str, str]) -> None:
     """flannel: pkg/backend/vxlan: a route over flannel.1 for each podCIDR."""
+    cidrs = {node.name: net.server1.get("node", node.name)["spec"]["podCIDR"] for node in net.nodes}
     for node in net.nodes:
-        ways = flannel.routes(node)
-        for other in (item for item in net.nodes if item is not node):
-            cidr = net.server1.get("node", other.name)["spec"]["podCIDR"]
-            assert ways[cidr]["dev"] == "flannel.1", f"{node.name}: {cidr}"
+        others = {cidr for name, cidr in cidrs.items() if name != node.name}
+        until(f"{node.name}: routes", partial(overlaid, node), others.__eq__, 30)
     until("pods answer on every node", lambda: all_reach(net, pods), lambda missing: missing == [], 30)
 
 
