@@ -12,10 +12,13 @@ from meshlab.cluster import Cluster, problems
 from meshlab.host import Host
 from meshlab.lab import Lab
 from meshlab.playbook import Run
+from meshlab.rollout import begins
 from meshlab.traffic import Probe
 from meshlab.workload import Workload
 
 MIGRATE = "playbooks/migrate.yml"
+# Each step is told when it begins.
+LINES = {"ANSIBLE_CALLBACKS_ENABLED": "meshwright.k3s_cilium.rollout", "MESHWRIGHT_ROLLOUT_DISPLAY": "lines"}
 NOTES = "flannel.alpha.coreos.com/"
 
 
@@ -76,7 +79,7 @@ def test_moved_while_it_is_used_and_killed_in_between(
                 seen[f"{name} {made.namespace}"] = stack.enter_context(
                     Probe(asking, *where, path="/hostname", rate=10, seconds=900)
                 )
-        killed = play(MIGRATE, "-e", "migrate_scale_dns=true", kill_at="drain@server2")
+        killed = play(MIGRATE, "-e", "migrate_scale_dns=true", env=LINES, kill_at=begins("server2", "drain"))
         assert killed.returncode < 0
         play(MIGRATE, "-e", "migrate_scale_dns=true", timeout=1800).succeeded()
     told = {name: str(probe.seen) for name, probe in seen.items()}
