@@ -12,14 +12,21 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_statu
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object, Objects
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.maintenance import METALLB
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import (
+    BESIDE,
     CILIUM,
     FLANNEL_NOTES,
     NETWORK_LABEL,
     Ends,
     Facts,
+    labels_of,
     notes_of,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_read import HostSays, Words, facts
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_read import (
+    HostSays,
+    Words,
+    facts,
+    release_of,
+)
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import MIRROR
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Lists
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Words as StageWords
@@ -44,9 +51,11 @@ def look(kube: Kube, hosts: t.Mapping[str, HostSays], ends: Ends, members: int =
         core_dns=kube.get("Deployment", "coredns", NAMESPACE, _APPS),
     )  # fmt: skip
     release = settled(kube)
+    labelled = {str(node["metadata"]["name"]) for node in seen.nodes if labels_of(node)}
+    expected = labelled if release_of(release) == BESIDE else None
     stage = StageWords(
-        agents=stage2_look.answering(kube, _ANSWER) if release else (), release=release, members=members,
-        lease_holder=lease_holder, kubernetes=str(kube.version().get("gitVersion", "")),
+        agents=stage2_look.answering(kube, _ANSWER, expected=expected) if release else (), release=release,
+        members=members, lease_holder=lease_holder, kubernetes=str(kube.version().get("gitVersion", "")),
     )  # fmt: skip
     policies = len(kube.list("NetworkPolicy", api_version="networking.k8s.io/v1"))
     return facts(seen, Words(stage, hosts, listed(kube, "CiliumEndpoint"), policies, ends))
