@@ -35,6 +35,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 
 _APPS = "apps/v1"
 _ANSWER = 60.0  # seconds that agents have to say something
+_MANAGER, _RENEWALS = "kube-controller-manager", 2
 
 
 def look(kube: Kube, hosts: t.Mapping[str, HostSays], ends: Ends, members: int = 0, lease_holder: str = "") -> Facts:
@@ -71,6 +72,8 @@ def label(kube: Kube, node: str, on: bool) -> None:
 def dismiss(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> tuple[str, ...]:
     """Until none of their containers runs. Their sandboxes stay until there is a network plugin to let go of them."""
     names = {_named(pod) for pod in _networked(kube, node)}
+    if names:
+        wait_governed(kube, timeout, clock)
     for pod in _networked(kube, node):
         if not pod["metadata"].get("deletionTimestamp"):
             kube.delete("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
@@ -80,6 +83,30 @@ def dismiss(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> tupl
         describe=lambda pods: f"running ({', '.join(map(_named, pods))})", remedy="see why they do not end",
     )  # fmt: skip
     return tuple(sorted(names))
+
+
+def wait_governed(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
+    """Until somebody takes pods that end out of services. The controller manager in charge may just have gone with its
+    server's k3s, and is followed when its Lease has ended. One that changes while it is watched has a living holder;
+    it does so twice, as controllers need a moment to begin. Without a Lease there is only one, and it is there."""
+    seen: list[tuple[str, str]] = []
+
+    def renewals() -> int:
+        lease = kube.get("Lease", _MANAGER, NAMESPACE, "coordination.k8s.io/v1")
+        if lease is None:
+            return _RENEWALS
+        now = (str(lease["spec"].get("holderIdentity")), str(lease["spec"].get("renewTime")))
+        if seen and seen[-1][0] != now[0]:
+            seen.clear()
+        if now not in seen:
+            seen.append(now)
+        return len(seen) - 1
+
+    wait_until(
+        renewals, lambda count: count >= _RENEWALS, thing="the controller manager in charge", timeout=timeout,
+        wanted=f"one that renews its Lease {NAMESPACE}/{_MANAGER}", describe=lambda _count: "silent", clock=clock,
+        remedy="see k3s' journal on the servers",
+    )  # fmt: skip
 
 
 def _networked(kube: Kube, node: str) -> Objects:
