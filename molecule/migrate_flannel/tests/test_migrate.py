@@ -84,7 +84,10 @@ def test_moved_while_it_is_used_and_killed_in_between(
         killed = play(MIGRATE, *CONSENT, env=LINES, kill_at=begins("server2", "drain"))
         assert killed.returncode < 0
         play(MIGRATE, *CONSENT, timeout=1800).succeeded()
-    told = {name: str(probe.seen) for name, probe in seen.items()}
+    told = {
+        name: f"{probe.seen}, after {[round(attempt.sent, 1) for attempt in probe.seen.failed]} s"
+        for name, probe in seen.items()
+    }
     print(json.dumps(told, indent=1))
     assert {name: len(probe.seen.failed) for name, probe in seen.items()} == dict.fromkeys(seen, 0), told
 
