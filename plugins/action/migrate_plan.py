@@ -23,6 +23,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_fact
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import migrate_situation, stage2_holder
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import collect, plain
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.live_nodes import matched
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, say
 
 Answer = dict[str, t.Any]
 
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):
         result = t.cast("dict[str, t.Any]", super().run(tmp, task_vars))
         given, variables = plain(self._task.args), task_vars or {}
         try:
-            kube = Kube.from_kubeconfig(str(given["kubeconfig"]))
+            kube = Kube.from_kubeconfig(str(given["kubeconfig"]), patience=PATIENCE, say=say)
             states = {"nodes": self._nodes, "planned": self._plan, "put_back": self._put_back}
             answer = states[str(given.get("state") or "planned")](kube, given, variables)
             return {**result, "changed": False, **answer}

@@ -21,6 +21,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import Ends, Facts
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import migrate_situation, stage2_holder
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, say
 
 Answer = dict[str, t.Any]
 
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
             return {**result, "changed": False, "skipped": True, "msg": "the plan says what would be done"}
         state = str(given.get("state") or "taken")
         try:
-            kube = Kube.from_kubeconfig(str(given["kubeconfig"]))
+            kube = Kube.from_kubeconfig(str(given["kubeconfig"]), patience=PATIENCE, say=say)
             stage2_holder.holder(kube).renew()
             taking = _Taking(kube, given, (task_vars or {})["hostvars"])
             return {**result, **taking.answer(state)}

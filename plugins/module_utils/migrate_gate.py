@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_gate_pods as pods
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings import (
@@ -37,7 +37,7 @@ class _Case:
 def judge(
     facts: Facts, options: Options | None = None, accept: Accept | None = None, policies: bool = False
 ) -> tuple[Finding, ...]:
-    case = _Case(facts, options or Options(), accept or Accept(), policies)
+    case = _Case(facts, options or Options(), replace(accept or Accept(), role="migrate"), policies)
     turns = {node.name: visit(facts, node) for node in facts.nodes}
     busy = [node for node in facts.nodes if turns[node.name]]
     found: list[Finding] = [*_lease(facts), *_flannel(facts), *_ends(facts), *_quorum(case)]

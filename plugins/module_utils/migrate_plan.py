@@ -85,7 +85,8 @@ def visit(facts: Facts, node: Node) -> Kinds:
     claim = () if node.base.claimed else (steps.CLAIM,)
     if node.moved:
         return (*claim, *mend, steps.REACH, *_in(node, ()), steps.RELEASE)
-    out = traffic.steps(node.traffic(), traffic.OUT)
+    # With a drain in any case: a node that is empty now may have pods by its turn.
+    out = traffic.steps(replace(node.traffic(), pods=1), traffic.OUT)
     dismiss = (steps.DISMISS,) if node.bridge or not node.runs_none else ()
     clear = (steps.CLEAR,) if node.bridge or node.frozen or not node.runs_none else ()
     admit = () if node.label else (steps.ADMIT,)

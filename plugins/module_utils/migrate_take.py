@@ -12,14 +12,21 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_statu
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object, Objects
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.maintenance import METALLB
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import (
+    BESIDE,
     CILIUM,
     FLANNEL_NOTES,
     NETWORK_LABEL,
     Ends,
     Facts,
+    labels_of,
     notes_of,
 )
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_read import HostSays, Words, facts
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_read import (
+    HostSays,
+    Words,
+    facts,
+    release_of,
+)
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import MIRROR
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Lists
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Words as StageWords
@@ -28,6 +35,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 
 _APPS = "apps/v1"
 _ANSWER = 60.0  # seconds that agents have to say something
+_MANAGER, _RENEWALS = "kube-controller-manager", 2
 
 
 def look(kube: Kube, hosts: t.Mapping[str, HostSays], ends: Ends, members: int = 0, lease_holder: str = "") -> Facts:
@@ -44,9 +52,11 @@ def look(kube: Kube, hosts: t.Mapping[str, HostSays], ends: Ends, members: int =
         core_dns=kube.get("Deployment", "coredns", NAMESPACE, _APPS),
     )  # fmt: skip
     release = settled(kube)
+    labelled = {str(node["metadata"]["name"]) for node in seen.nodes if labels_of(node)}
+    expected = labelled if release_of(release) == BESIDE else None
     stage = StageWords(
-        agents=stage2_look.answering(kube, _ANSWER) if release else (), release=release, members=members,
-        lease_holder=lease_holder, kubernetes=str(kube.version().get("gitVersion", "")),
+        agents=stage2_look.answering(kube, _ANSWER, expected=expected) if release else (), release=release,
+        members=members, lease_holder=lease_holder, kubernetes=str(kube.version().get("gitVersion", "")),
     )  # fmt: skip
     policies = len(kube.list("NetworkPolicy", api_version="networking.k8s.io/v1"))
     return facts(seen, Words(stage, hosts, listed(kube, "CiliumEndpoint"), policies, ends))
@@ -62,6 +72,8 @@ def label(kube: Kube, node: str, on: bool) -> None:
 def dismiss(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> tuple[str, ...]:
     """Until none of their containers runs. Their sandboxes stay until there is a network plugin to let go of them."""
     names = {_named(pod) for pod in _networked(kube, node)}
+    if names:
+        wait_governed(kube, timeout, clock)
     for pod in _networked(kube, node):
         if not pod["metadata"].get("deletionTimestamp"):
             kube.delete("Pod", pod["metadata"]["name"], pod["metadata"]["namespace"])
@@ -71,6 +83,30 @@ def dismiss(kube: Kube, node: str, timeout: float, clock: Clock = CLOCK) -> tupl
         describe=lambda pods: f"running ({', '.join(map(_named, pods))})", remedy="see why they do not end",
     )  # fmt: skip
     return tuple(sorted(names))
+
+
+def wait_governed(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
+    """Until somebody takes pods that end out of services. The controller manager in charge may just have gone with its
+    server's k3s, and is followed when its Lease has ended. One that changes while it is watched has a living holder;
+    it does so twice, as controllers need a moment to begin. Without a Lease there is only one, and it is there."""
+    seen: list[tuple[str, str]] = []
+
+    def renewals() -> int:
+        lease = kube.get("Lease", _MANAGER, NAMESPACE, "coordination.k8s.io/v1")
+        if lease is None:
+            return _RENEWALS
+        now = (str(lease["spec"].get("holderIdentity")), str(lease["spec"].get("renewTime")))
+        if seen and seen[-1][0] != now[0]:
+            seen.clear()
+        if now not in seen:
+            seen.append(now)
+        return len(seen) - 1
+
+    wait_until(
+        renewals, lambda count: count >= _RENEWALS, thing="the controller manager in charge", timeout=timeout,
+        wanted=f"one that renews its Lease {NAMESPACE}/{_MANAGER}", describe=lambda _count: "silent", clock=clock,
+        remedy="see k3s' journal on the servers",
+    )  # fmt: skip
 
 
 def _networked(kube: Kube, node: str) -> Objects:

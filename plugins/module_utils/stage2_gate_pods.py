@@ -31,6 +31,7 @@ class Accept:
     bare: bool = False  # pods that nobody makes again are lost
     local: bool = False  # pods whose volume is on one node wait for it
     single: bool = False  # names do not resolve while the only CoreDNS moves
+    role: str = "stage2"  # whose variables say so
 
 
 def judge(facts: Facts, drained: t.Sequence[Node], options: Options, accept: Accept) -> Findings:
@@ -119,11 +120,14 @@ def _losses(node: Node, accept: Accept) -> Findings:
     data = [f"{pod.ref} ({', '.join(pod.emptydirs)})" for pod in pods if pod.emptydirs]
     local = [f"{pod.ref} ({', '.join(pod.local_volumes)})" for pod in pods if pod.local_volumes]
     rows = (
-        ("bare-pods", "pods that nobody makes again", bare, accept.bare, "stage2_force=true: they are lost"),
-        ("emptydir", "data in emptyDir volumes", data, accept.emptydir, "stage2_delete_emptydir=true: it is lost"),
+        ("bare-pods", "pods that nobody makes again", bare, accept.bare, f"{accept.role}_force=true: they are lost"),
+        (
+            "emptydir", "data in emptyDir volumes", data, accept.emptydir,
+            f"{accept.role}_delete_emptydir=true: it is lost",
+        ),
         (
             "local-volumes", "volumes that only this node has", local, accept.local,
-            "stage2_accept_local=true: those pods are away until the node is back",
+            f"{accept.role}_accept_local=true: those pods are away until the node is back",
         ),
     )  # fmt: skip
     for check, thing, names, agreed, consent in rows:
@@ -154,5 +158,6 @@ def _dns(facts: Facts, options: Options, accept: Accept) -> Findings:
     yield tell(
         CLUSTER, "dns", "the Deployment kube-system/coredns", f"{facts.dns_replicas} replica",
         "two, on different nodes",
-        "say stage2_scale_dns=true, or stage2_accept_single=true: then names do not resolve while it moves",
+        f"say {accept.role}_scale_dns=true, or {accept.role}_accept_single=true: then names do not resolve while it "
+        "moves",
     )

@@ -40,12 +40,18 @@ def lists(kube: Kube, cilium: versions.Minor) -> Lists:
     )
 
 
-def answering(kube: Kube, timeout: float, clock: Clock = CLOCK) -> tuple[Agent, ...]:
-    """The agents, once each that has a pod has said something: one that a killed run restarted needs its time, and a
-    plan that did not hear it would restart it again."""
+def answering(
+    kube: Kube, timeout: float, clock: Clock = CLOCK, expected: t.Container[str] | None = None
+) -> tuple[Agent, ...]:
+    """The agents, once each has said something: one that a killed run restarted needs its time, and a plan that did
+    not hear it would restart it again. `expected` are the nodes that should have one; by default all."""
     end = clock.now() + timeout
     found = agents(kube)
-    while any(agent.says is None for agent in found) and clock.now() < end:
+
+    def silent(agent: Agent) -> bool:
+        return agent.says is None and (expected is None or agent.node in expected)
+
+    while any(map(silent, found)) and clock.now() < end:
         clock.sleep(2.0)
         found = agents(kube)
     return found

@@ -12,10 +12,15 @@ from meshlab.cluster import Cluster, problems
 from meshlab.host import Host
 from meshlab.lab import Lab
 from meshlab.playbook import Run
+from meshlab.rollout import begins
 from meshlab.traffic import Probe
 from meshlab.workload import Workload
 
 MIGRATE = "playbooks/migrate.yml"
+# Each step is told when it begins.
+LINES = {"ANSIBLE_CALLBACKS_ENABLED": "meshwright.k3s_cilium.rollout", "MESHWRIGHT_ROLLOUT_DISPLAY": "lines"}
+# CoreDNS begins alone.
+CONSENT = ("-e", "migrate_scale_dns=true")
 NOTES = "flannel.alpha.coreos.com/"
 
 
@@ -57,7 +62,7 @@ def test_it_begins_with_flannel(cluster: Cluster, members: dict[str, Host], work
 def test_a_dry_run_says_every_step_and_changes_nothing(
     cluster: Cluster, members: dict[str, Host], play: Callable[..., Run]
 ) -> None:
-    run = play(MIGRATE, "--check").succeeded()
+    run = play(MIGRATE, "--check", *CONSENT).succeeded()
     for name in members:
         assert f"drain {name}, respecting budgets" in run.output or f"cordon {name}" in run.output
     assert set(run.changed.values()) == {0} and with_flannel(cluster) == set(members)
@@ -76,10 +81,13 @@ def test_moved_while_it_is_used_and_killed_in_between(
                 seen[f"{name} {made.namespace}"] = stack.enter_context(
                     Probe(asking, *where, path="/hostname", rate=10, seconds=900)
                 )
-        killed = play(MIGRATE, "-e", "migrate_scale_dns=true", kill_at="drain@server2")
+        killed = play(MIGRATE, *CONSENT, env=LINES, kill_at=begins("server2", "drain"))
         assert killed.returncode < 0
-        play(MIGRATE, "-e", "migrate_scale_dns=true", timeout=1800).succeeded()
-    told = {name: str(probe.seen) for name, probe in seen.items()}
+        play(MIGRATE, *CONSENT, timeout=1800).succeeded()
+    told = {
+        name: f"{probe.seen}, after {[round(attempt.sent, 1) for attempt in probe.seen.failed]} s"
+        for name, probe in seen.items()
+    }
     print(json.dumps(told, indent=1))
     assert {name: len(probe.seen.failed) for name, probe in seen.items()} == dict.fromkeys(seen, 0), told
 

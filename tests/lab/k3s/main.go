@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"meshwright.invalid/lab/k3s/internal/cniplugin"
 	"meshwright.invalid/lab/k3s/internal/commands"
 	"meshwright.invalid/lab/k3s/internal/components"
 	"meshwright.invalid/lab/k3s/internal/server"
@@ -19,6 +20,10 @@ const commit = "00000000"
 
 func main() {
 	program := filepath.Base(os.Args[0])
+	if program == cniplugin.Name {
+		cniplugin.Main()
+		return
+	}
 	if part, ok := components.Of(program); ok {
 		components.Run(program, part)
 	}

@@ -30,7 +30,7 @@ def test_the_committed_topologies(name: str, hosts: list[str]) -> None:
 
 
 def test_an_unknown_topology_names_the_known_ones() -> None:
-    with pytest.raises(LabError, match="there are: bgp_dual, bgp_faults, bgp_v6, default, dual, k3s, l2, "):
+    with pytest.raises(LabError, match="there are: bgp_dual, bgp_faults, bgp_v6, default, dual, flannel, k3s, l2, "):
         topology.load("huge")
 
 

@@ -113,7 +113,10 @@ def test_what_a_killed_run_left_does_not_stop_the_next_one() -> None:
 
 def test_drains_are_judged_as_those_of_a_stage(facts: Facts) -> None:
     bare = stage2_facts.Pod(PODS[0].ref)
-    assert any("bare" in check for check in of(judge(node(facts, "a0", {"pods": (bare,)})), REFUSE))
+    found = judge(node(facts, "a0", {"pods": (bare,)}))
+    assert any("bare" in check for check in of(found, REFUSE))
+    assert any("migrate_force=true" in item.remedy for item in found) and not any(
+        "stage2_" in item.remedy for item in found)
 
 
 def test_one_node_has_nowhere_to_go() -> None:

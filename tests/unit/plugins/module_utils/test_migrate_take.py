@@ -142,3 +142,27 @@ def test_dismissed_when_nothing_of_them_runs() -> None:
     assert api.time == 1.0
     with pytest.raises(TimedOut, match="web/new"):
         take.dismiss(api, "one", 3, api)  # type: ignore[arg-type]
+
+
+def test_pods_end_when_somebody_takes_them_out_of_services() -> None:
+    """Not while the manager that went with its k3s is the last that is known: endpoints would outlive their pods."""
+
+    def lease(holder: str, renewed: int) -> list[dict[str, Any]]:
+        spec = {"holderIdentity": holder, "renewTime": str(renewed)}
+        return [{"metadata": {"name": "kube-controller-manager"}, "spec": spec}]
+
+    class Elected(Api):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if self.time >= 15:
+                self.lists["Lease"] = lease("two", int(self.time) // 2)
+
+    api = Elected(Lease=lease("one", 1))
+    take.wait_governed(api, 60, api)  # type: ignore[arg-type]
+    assert 17 <= api.time <= 19
+    silent = Api(Lease=lease("one", 1))
+    with pytest.raises(TimedOut, match="renews its Lease"):
+        take.wait_governed(silent, 10, silent)  # type: ignore[arg-type]
+    alone = Api()
+    take.wait_governed(alone, 10, alone)  # type: ignore[arg-type]
+    assert alone.time == 0

@@ -58,3 +58,15 @@ def test_agents_that_have_not_said_anything_yet(monkeypatch: pytest.MonkeyPatch,
     clock = Asked()
     found = stage2_look.answering(None, 10, clock)  # type: ignore[arg-type]
     assert clock.time == waited and (found[0].says is None) is (silent == 99)
+
+
+@pytest.mark.parametrize(("expected", "waited"), [(set(), 0.0), ({"two"}, 10.0)])
+def test_nobody_waits_for_agents_that_are_not_expected(
+    monkeypatch: pytest.MonkeyPatch, expected: set[str], waited: float
+) -> None:
+    """On the way from flannel most nodes have none yet."""
+    silent = tuple(Agent(name, True, False, "", "", False, None, "no pod") for name in ("one", "two"))
+    monkeypatch.setattr(stage2_look, "agents", lambda _kube: silent)
+    clock = Asked()
+    assert stage2_look.answering(None, 10, clock, expected) == silent  # type: ignore[arg-type]
+    assert clock.time == waited

@@ -1,4 +1,4 @@
-// Package agent is the part of k3s that every node runs: containerd, kubelet, kube-proxy and the tunnel.
+// Package agent is the part of k3s that every node runs: containerd, kubelet, flannel, kube-proxy and the tunnel.
 package agent
 
 import (
@@ -52,6 +52,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.writeKubeconfigs(); err != nil {
 		return err
 	}
+	if err := a.prepareNetwork(); err != nil {
+		return err
+	}
 	if err := a.startContainerd(ctx); err != nil {
 		return err
 	}
@@ -64,6 +67,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	if err := a.startKubelet(); err != nil {
 		return err
+	}
+	if a.usesFlannel() {
+		go a.runFlannel(ctx)
 	}
 	go a.startKubeProxy(ctx)
 	go a.watchImages(ctx)

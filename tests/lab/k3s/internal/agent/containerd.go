@@ -104,17 +104,12 @@ func (a *Agent) writeContainerdConfig() error {
 
 // cniSection is empty without flannel: then containerd's own directories hold (k3s issue 10868).
 func (a *Agent) cniSection() string {
-	if a.cluster.FlannelBackend == "none" {
+	if !a.usesFlannel() {
 		return ""
 	}
-	binaries, conf := filepath.Join(a.Options.Str("data-dir"), "data", "cni"), a.dir("etc", "cni", "net.d")
-	for _, directory := range []string{binaries, conf} {
-		if err := os.MkdirAll(directory, 0o755); err != nil {
-			logrus.Warnf("Failed to make %s: %v", directory, err)
-		}
-	}
-	logrus.Warnf("flannel-backend is %s, but flannel is not built into this stand-in for k3s", a.cluster.FlannelBackend)
-	return fmt.Sprintf("\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\n  bin_dir = %q\n  conf_dir = %q\n", binaries, conf)
+	return fmt.Sprintf(
+		"\n[plugins.\"io.containerd.grpc.v1.cri\".cni]\n  bin_dir = %q\n  conf_dir = %q\n", a.pluginDir(), a.confDir(),
+	)
 }
 
 // ctr runs the host's client against k3s's containerd.

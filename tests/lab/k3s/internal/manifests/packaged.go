@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// RoleBindings lets k3s's own agent part read and label nodes (k3s: manifests/rolebindings.yaml).
+// RoleBindings lets k3s's own agent part read and label nodes (k3s: manifests/rolebindings.yaml); flannel writes its
+// annotations by way of a node's status.
 const RoleBindings = `apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -14,6 +15,9 @@ rules:
 - apiGroups: [""]
   resources: [nodes]
   verbs: [get, list, watch, update, patch]
+- apiGroups: [""]
+  resources: [nodes/status]
+  verbs: [patch]
 - apiGroups: [""]
   resources: [pods, namespaces, endpoints]
   verbs: [get, list, watch]
