@@ -22,7 +22,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings imp
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import Ends
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import migrate_situation, stage2_holder
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import collect, plain
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.live_nodes import matched
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.live_nodes import hosts_of
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, say
 
 Answer = dict[str, t.Any]
@@ -69,7 +69,7 @@ class ActionModule(ActionBase):
             sentences = [finding.sentence for finding in refused]
             text = "\n".join([f"Refused; nothing was changed ({len(sentences)}):", *sentences])
             return {"failed": True, "msg": text, "findings": [finding.as_dict() for finding in findings]}
-        Display().display("\n".join(migrate_tell.lines(plan)))
+        Display().display("\n".join(plan.lines()))
         return {
             **migrate_tell.answer(plan, hosts, str(variables["inventory_hostname"])),
             "hosts": hosts, "ends": vars(ends), "values": migrate_values.beside(given["chart"]["values"]),
@@ -90,12 +90,4 @@ class ActionModule(ActionBase):
     def _hosts(self, kube: Kube, variables: dict[str, t.Any]) -> dict[str, str]:
         """The inventory's host of each node; a node without one cannot be moved."""
         inventory = collect(variables, self._templar, self._loader).inventory
-        nodes = kube.nodes()
-        found = {seen.name: host for host, seen in matched(inventory, nodes).items()}
-        strangers = sorted({str(node["metadata"]["name"]) for node in nodes} - found.keys())
-        if strangers:
-            raise MeshwrightError(
-                "the inventory", seen=f"without {', '.join(strangers)}", wanted="every node of the cluster",
-                remedy="name them among the servers or agents: all nodes change their network, or none",
-            )
-        return found
+        return hosts_of(inventory, kube.nodes(), "all nodes change their network, or none")

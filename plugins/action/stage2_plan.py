@@ -24,7 +24,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_steps import TARGETS
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils import stage2_holder, stage2_situation
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import collect, plain
-from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.live_nodes import matched
+from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.live_nodes import hosts_of
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.on_controller import PATIENCE, say
 
 Answer = dict[str, t.Any]
@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
             lines = [finding.sentence for finding in refused]
             text = "\n".join([f"Refused; nothing was changed ({len(lines)}):", *lines])
             return {"failed": True, "msg": text, "findings": [finding.as_dict() for finding in findings]}
-        Display().display("\n".join(stage2_tell.lines(plan)))
+        Display().display("\n".join(plan.lines()))
         first = str(variables["inventory_hostname"])
         return {
             **stage2_tell.answer(plan, hosts, first),
@@ -74,15 +74,7 @@ class ActionModule(ActionBase):
     def _hosts(self, kube: Kube, variables: dict[str, t.Any]) -> dict[str, str]:
         """The inventory's host of each node; a node without one cannot be turned."""
         inventory = collect(variables, self._templar, self._loader).inventory
-        nodes = kube.nodes()
-        found = {seen.name: host for host, seen in matched(inventory, nodes).items()}
-        strangers = sorted({str(node["metadata"]["name"]) for node in nodes} - found.keys())
-        if strangers:
-            raise MeshwrightError(
-                "the inventory", seen=f"without {', '.join(strangers)}", wanted="every node of the cluster",
-                remedy="name them among the servers or agents: kube-proxy leaves the whole cluster or nobody",
-            )
-        return found
+        return hosts_of(inventory, kube.nodes(), "kube-proxy leaves the whole cluster or nobody")
 
 
 def _facts(kube: Kube, given: t.Mapping[str, t.Any], hostvars: t.Any, hosts: t.Mapping[str, str]) -> Facts:

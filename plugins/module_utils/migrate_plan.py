@@ -22,6 +22,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_fact
     Node,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_steps import Step
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.step_plan import StepPlan
 
 Kinds = tuple[str, ...]
 
@@ -37,23 +38,8 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(StepPlan[Step]):
     steps: tuple[Step, ...]
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(step.phase for step in self.steps))
-
-    def batches(self, phase: str) -> tuple[tuple[str, ...], ...]:
-        """The nodes of a phase, those together that are in work together."""
-        found: dict[int, dict[str, None]] = {}
-        for step in self.steps:
-            if step.phase == phase and step.node:
-                found.setdefault(step.batch, {})[step.node] = None
-        return tuple(tuple(names) for names in found.values())
-
-    def of(self, node: str, phase: str = "") -> tuple[Step, ...]:
-        return tuple(step for step in self.steps if step.node == node and phase in ("", step.phase))
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

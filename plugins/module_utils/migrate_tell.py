@@ -9,6 +9,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import migra
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_facts import Facts, Node
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.migrate_plan import Plan, Step
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import as_plan
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.step_plan import play
 
 # What is waited for in them is not ours.
 _WAITS: t.Mapping[str, str] = {
@@ -19,19 +20,7 @@ _WAITS: t.Mapping[str, str] = {
 
 
 def title(facts: Facts, plan: Plan) -> str:
-    number = len(plan.steps)
-    ahead = f"{number} steps ahead" if number else "nothing left to do"
-    return f"{len(facts.nodes)} nodes on their way from flannel to Cilium: {ahead}"
-
-
-def lines(plan: Plan) -> list[str]:
-    """Each step with its reason, under its phase."""
-    found: list[str] = []
-    for phase in plan.phases:
-        found.append(f"{phase}:")
-        own = [step for step in plan.steps if step.phase == phase]
-        found += [f"  {number:>3}. {step.what} ({step.why})" for number, step in enumerate(own, 1)]
-    return found
+    return f"{len(facts.nodes)} nodes on their way from flannel to Cilium: {plan.ahead()}"
 
 
 def state(node: Node) -> str:
@@ -72,11 +61,9 @@ _FILES: t.Mapping[str, str] = {
 
 def _play(plan: Plan, phase: str, hosts: t.Mapping[str, str], first: str) -> dict[str, t.Any]:
     batches = plan.batches(phase) if phase in steps.BY_NODE else ()
-    if not batches:
-        return {"hosts": [first], "serial": [1]}
-    if phase in (steps.STOP, steps.START):  # all at once
+    if batches and phase in (steps.STOP, steps.START):  # all at once
         batches = (tuple(name for batch in batches for name in batch),)
-    return {"hosts": [hosts[name] for batch in batches for name in batch], "serial": [len(batch) for batch in batches]}
+    return play(batches, hosts, first)
 
 
 def put_back(node: Node, found: t.Sequence[Step]) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maint
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_steps as steps
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import MODES, Facts, Node
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_steps import BACK, STAGE2, TARGETS, Step
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.step_plan import StepPlan
 
 Kinds = tuple[str, ...]
 # Shared by both ways of leaving traffic out of it.
@@ -37,24 +38,9 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(StepPlan[Step]):
     direction: str
     steps: tuple[Step, ...]
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(step.phase for step in self.steps))
-
-    def batches(self, phase: str) -> tuple[tuple[str, ...], ...]:
-        """The nodes of a phase, those together that are in work together."""
-        found: dict[int, dict[str, None]] = {}
-        for step in self.steps:
-            if step.phase == phase and step.node:
-                found.setdefault(step.batch, {})[step.node] = None
-        return tuple(tuple(names) for names in found.values())
-
-    def of(self, node: str, phase: str = "") -> tuple[Step, ...]:
-        return tuple(step for step in self.steps if step.node == node and phase in ("", step.phase))
 
     def as_dict(self) -> dict[str, t.Any]:
         return {

@@ -10,24 +10,13 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import as_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import TRUE, Facts, Node
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_plan import Plan, Step
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.step_plan import play
 
 _NAMES = {steps.STAGE2: "to stage 2 (Cilium in kube-proxy's place)", steps.BACK: "back to stage 1 (kube-proxy)"}
 
 
 def title(facts: Facts, plan: Plan) -> str:
-    number = len(plan.steps)
-    ahead = f"{number} steps ahead" if number else "nothing left to do"
-    return f"{len(facts.nodes)} nodes on their way {_NAMES[plan.direction]}: {ahead}"
-
-
-def lines(plan: Plan) -> list[str]:
-    """Each step with its reason, under its phase."""
-    found: list[str] = []
-    for phase in plan.phases:
-        found.append(f"{phase}:")
-        own = [step for step in plan.steps if step.phase == phase]
-        found += [f"  {number:>3}. {step.what} ({step.why})" for number, step in enumerate(own, 1)]
-    return found
+    return f"{len(facts.nodes)} nodes on their way {_NAMES[plan.direction]}: {plan.ahead()}"
 
 
 def state(node: Node) -> str:
@@ -74,9 +63,7 @@ def _host(step: Step, plan: Plan, hosts: t.Mapping[str, str], first: str) -> str
 
 def _play(plan: Plan, phase: str, hosts: t.Mapping[str, str], first: str) -> dict[str, t.Any]:
     batches = plan.batches(phase) if phase in steps.BY_NODE else ()
-    if not batches:
-        return {"hosts": [first], "serial": [1]}
-    return {"hosts": [hosts[name] for batch in batches for name in batch], "serial": [len(batch) for batch in batches]}
+    return play(batches, hosts, first)
 
 
 # -- a node's way back

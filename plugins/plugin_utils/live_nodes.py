@@ -49,3 +49,15 @@ def matched(inventory: Inventory, nodes: t.Iterable[Object]) -> dict[str, NodeSe
         if node is not None:
             found[host.name] = node
     return found
+
+
+def hosts_of(inventory: Inventory, nodes: t.Sequence[Object], why: str) -> dict[str, str]:
+    """The inventory's host of each node. `why` says what a node without one would stand in the way of."""
+    found = {seen.name: host for host, seen in matched(inventory, nodes).items()}
+    strangers = sorted({str(node["metadata"]["name"]) for node in nodes} - found.keys())
+    if strangers:
+        raise MeshwrightError(
+            "the inventory", seen=f"without {', '.join(strangers)}", wanted="every node of the cluster",
+            remedy=f"name them among the servers or agents: {why}",
+        )
+    return found

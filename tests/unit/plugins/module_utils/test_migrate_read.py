@@ -113,7 +113,7 @@ def test_plays() -> None:
     assert told["phases"]["prepare"] == told["phases"]["settlement"] == {"hosts": ["h-s0"], "serial": [1]}
     assert {step["host"] for step in told["steps"] if step["phase"] == "settlement"} == {"h-s0"}
     assert set(told["phases"]) == set(steps.PHASES) and told["rollout_plan"]
-    assert "steps ahead" in tell.title(world.facts(), found) and len(tell.lines(found)) > len(found.steps)
+    assert "steps ahead" in tell.title(world.facts(), found) and len(found.lines()) > len(found.steps)
 
 
 def test_every_kind_has_its_tasks() -> None:

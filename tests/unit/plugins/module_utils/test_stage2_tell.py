@@ -50,7 +50,7 @@ def test_the_plays_take_every_step_once_and_in_order(
     for node in world.nodes:
         own = [step.id for step in plan.steps if step.node == node]
         assert [step for step in taken if step in own] == own
-    assert len(tell.lines(plan)) == len(plan.steps) + len(plan.phases)
+    assert len(plan.lines()) == len(plan.steps) + len(plan.phases)
 
 
 def test_servers_are_alone_in_their_plays() -> None:
