@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from meshlab import frr
 from meshlab.cluster import Cluster
-from meshlab.ends import Cut, Ends, wait
+from meshlab.ends import Cut, Ends, by_command_line, wait
 from meshlab.host import Host
 
 testinfra_hosts = ["local://"]
@@ -40,6 +40,25 @@ def test_the_controller_is_killed_before_it_confirms(ends: Ends, name: str) -> N
     assert has_change(router)
     print(f"{name} went back by itself {comes_back(router, killed):.0f} s after the controller was killed")
     assert ends.router(name).succeeded().changed == {name: 0}
+
+
+def test_a_router_by_its_command_line_goes_back_as_well(ends: Ends, tmp_path: Path) -> None:
+    """There a commit takes itself back only where the router reloads for it, and does not reboot."""
+    router, way = ends.lab.hosts["vyos1"], by_command_line(tmp_path, "vyos1")
+    action = ["system", "config-management", "commit-confirm", "action"]
+    vyos_configure(ends, "set", [*action, "reload"])
+    try:
+        run = ends.router("vyos1", CHANGE, *way, kill_at=BETWEEN)
+        killed = time.monotonic()
+        assert run.returncode == -9, run.tail()
+        assert has_change(router)
+        print(f"by its command line vyos1 went back {comes_back(router, killed):.0f} s after the controller was killed")
+        assert ends.router("vyos1", None, *way).succeeded().changed == {"vyos1": 0}
+        assert ends.router("vyos1", CHANGE, *way).succeeded().changed["vyos1"] > 0
+        assert has_change(router)
+        assert ends.router("vyos1", None, *way).succeeded().changed["vyos1"] > 0
+    finally:
+        vyos_configure(ends, "delete", action[:-1])
 
 
 def test_a_unifi_gateway_keeps_what_a_killed_run_sent(ends: Ends) -> None:
@@ -87,7 +106,7 @@ def test_changes_by_hand_are_drift(ends: Ends) -> None:
     lines.append(f"neighbor {group} maximum-prefix 7")
     frr1.run(["vtysh", *(word for line in lines for word in ("-c", line))])
     path = ["protocols", "bgp", "peer-group", group, "address-family", "ipv4-unicast", "maximum-prefix"]
-    vyos_set(ends, [*path, "9"])
+    vyos_configure(ends, "set", [*path, "9"])
     dry = ends.play("--check").succeeded()
     said = " ".join(dry.output.split())
     assert "maximum-prefix 7" in said and "maximum-prefix 9" in said
@@ -99,11 +118,11 @@ def test_changes_by_hand_are_drift(ends: Ends) -> None:
     assert {name: ends.drops(name, ends.lab.hosts["client"].ip) for name in before} == before
 
 
-def vyos_set(ends: Ends, path: list[str]) -> None:
+def vyos_configure(ends: Ends, op: str, path: list[str]) -> None:
     """What somebody does at the router's own console."""
     router = ends.lab.hosts["vyos1"]
     key = json.loads((ends.lab.paths.root / "secrets.json").read_text())["meshlab_vyos_key"]
-    data = json.dumps([{"op": "set", "path": path}])
+    data = json.dumps([{"op": op, "path": path}])
     url = "https://127.0.0.1/configure"
     answer = router.run(["curl", "-gksS", "--fail", "-F", f"data={data}", "-F", f"key={key}", url]).stdout
     assert json.loads(answer)["success"], answer

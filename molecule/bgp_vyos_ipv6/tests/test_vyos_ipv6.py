@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client
-from meshlab import fingerprint, frr
+from meshlab import ends, fingerprint, frr
 from meshlab.cluster import Cluster
 from meshlab.host import Host
 from meshlab.inventory import SERVICE_CIDRS
@@ -21,15 +21,6 @@ from meshlab.workload import Workload
 testinfra_hosts = ["local://"]
 Play = Callable[..., Run]
 BGP = "playbooks/bgp.yml"
-# A router by its command line instead of its HTTP API, as the user that VyOS has.
-COMMAND_LINE = {
-    "bgp_vyos_transport": "network_cli",
-    "ansible_connection": "ansible.netcommon.network_cli",
-    "ansible_network_os": "vyos.vyos.vyos",
-    "ansible_user": "vyos",
-    # The lab's known_hosts is a file of its own, which paramiko does not read.
-    "ansible_paramiko_host_key_checking": False,
-}
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +145,7 @@ def configure(router: Host, key: str, op: str, path: list[str]) -> None:
 @pytest.fixture
 def by_command_line(tmp_path: Path) -> tuple[str, ...]:
     """vyos2 so; all else stays as the lab's inventory says."""
-    file = tmp_path / "command_line.yml"
-    file.write_text(json.dumps({"vyos": {"hosts": {"vyos2": COMMAND_LINE}}}))
-    return ("-i", str(file))
+    return ends.by_command_line(tmp_path, "vyos2")
 
 
 def test_changes_by_hand_are_found_and_mended_by_either_way(

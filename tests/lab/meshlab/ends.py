@@ -20,6 +20,15 @@ from meshlab.playbook import ROOT, Run, run_playbook
 
 INVENTORY = ROOT / "inventories" / "lab"
 BGP = "playbooks/bgp.yml"
+# A router by its command line instead of its HTTP API, as the user that VyOS has.
+COMMAND_LINE = {
+    "bgp_vyos_transport": "network_cli",
+    "ansible_connection": "ansible.netcommon.network_cli",
+    "ansible_network_os": "vyos.vyos.vyos",
+    "ansible_user": "vyos",
+    # The lab's known_hosts is a file of its own, which paramiko does not read.
+    "ansible_paramiko_host_key_checking": False,
+}
 # Cilium's objects that the roles make, all without a namespace.
 KINDS = (
     ("v2", "ciliumbgpclusterconfigs"), ("v2", "ciliumbgppeerconfigs"), ("v2", "ciliumbgpadvertisements"),
@@ -45,9 +54,9 @@ class Ends:
         assert shown == [], f"{len(shown)} lines of the output show a secret"
         return run
 
-    def router(self, name: str, variables: dict[str, object] | None = None, **options: Any) -> Run:
+    def router(self, name: str, variables: dict[str, object] | None = None, *args: str, **options: Any) -> Run:
         """The part of the playbook that is about one router, with variables that the inventory does not have."""
-        return self.play("--tags", "bgp_routers", "--limit", name, *extra(variables), **options)
+        return self.play("--tags", "bgp_routers", "--limit", name, *extra(variables), *args, **options)
 
     # -- how they are
 
@@ -80,6 +89,13 @@ class Ends:
     def drops(self, router: str, neighbor: str) -> int:
         """How often this session has ended."""
         return int(frr.peers(self.lab.routers[router], self.family)[neighbor].get("connectionsDropped", 0))
+
+
+def by_command_line(directory: Path, router: str) -> tuple[str, ...]:
+    """Words of a run that reach this VyOS router so; all else stays as the lab's inventory says."""
+    file = directory / "command_line.yml"
+    file.write_text(json.dumps({"vyos": {"hosts": {router: COMMAND_LINE}}}))
+    return ("-i", str(file))
 
 
 def extra(variables: dict[str, object] | None) -> tuple[str, ...]:
