@@ -2,21 +2,29 @@
 """BGP as the agents see it: CiliumBGPNodeConfig's status, and the conditions of what it comes from.
 
 Each agent writes its status every five seconds (Cilium: pkg/bgp/manager/reconciler/crd_status.go), so this view may be
-that old.
+that old. It may also be older: what is written was read when a session changed, and at times that was the moment before
+(seen with 1.20: `open_confirm` for minutes after `Peer Up` in the agent's log). Where the status has a session in a
+state that none stays in, its agent is asked itself.
 """
 
 from __future__ import annotations
 
+import json
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_status
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import Bgp, Session, family_of, sessions
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube, Object
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, Unreachable
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
 
 ESTABLISHED = "established"
+PASSING = ("open_sent", "open_confirm")
 VERSIONS = ("cilium.io/v2", "cilium.io/v2alpha1")
+# Still there in 1.20, whose newer way, `cilium-dbg shell`, older releases do not have.
+_OWN_WORD = ("cilium-dbg", "bgp", "peers", "-o", "json")
 _CONDITIONS = ("CiliumBGPClusterConfig", "CiliumBGPPeerConfig", "CiliumBGPNodeConfig")
 
 
@@ -51,7 +59,7 @@ class State:
 
 
 def look(kube: Kube) -> State:
-    configs = listed(kube, "CiliumBGPNodeConfig")
+    configs = node_configs(kube)
     told = [item for kind in _CONDITIONS for item in listed(kube, kind)]
     return State(tuple(peer for config in configs for peer in peers_of(config)), tuple(problems(told)))
 
@@ -59,7 +67,7 @@ def look(kube: Kube) -> State:
 def number_up(kube: Kube) -> int:
     """How many sessions are up; -1 where nobody can say, as an API server that has just learnt of the kinds."""
     try:
-        return sum(peer.up for config in listed(kube, "CiliumBGPNodeConfig") for peer in peers_of(config))
+        return sum(peer.up for config in node_configs(kube) for peer in peers_of(config))
     except Unreachable:
         return -1
 
@@ -68,6 +76,49 @@ def listed(kube: Kube, kind: str) -> list[Object]:
     """The objects of a kind of Cilium's, under the newest version that the cluster serves it as."""
     version = next((version for version in VERSIONS if kube.resource(version, kind)), VERSIONS[0])
     return kube.list(kind, "", version)
+
+
+def node_configs(kube: Kube) -> list[Object]:
+    """The CiliumBGPNodeConfigs, with the agent's own word where the status cannot be the last one."""
+    configs = listed(kube, "CiliumBGPNodeConfig")
+    doubtful = {
+        config["metadata"]["name"] for config in configs if any(peer.state in PASSING for peer in peers_of(config))
+    }
+    if not doubtful:
+        return configs
+    pods = cilium_status.living_pods(kube)
+
+    def heard(config: Object) -> Object:
+        pod = pods.get(config["metadata"]["name"])
+        if config["metadata"]["name"] not in doubtful or pod is None:
+            return config
+        try:
+            return corrected(config, cilium_status.asked(kube, pod, _OWN_WORD))
+        except Unreachable:  # it is restarting, and will tell more later
+            return config
+
+    with ThreadPoolExecutor(cilium_status.THREADS) as threads:
+        return list(threads.map(heard, configs))
+
+
+def corrected(config: Object, says: str) -> Object:
+    """A node's configuration whose status has its sessions as `cilium-dbg bgp peers -o json` has them."""
+    try:
+        states = {peer["peer-address"]: peer["session-state"] for peer in json.loads(says)}
+    except (ValueError, TypeError, KeyError):
+        return config
+    told = (config.get("status") or {}).get("bgpInstances") or []
+    instances = [
+        {
+            **instance,
+            "peers": [
+                {**peer, "peeringState": states.get(peer.get("peerAddress"), peer.get("peeringState"))}
+                for peer in instance.get("peers") or []
+            ],
+        }
+        for instance in told
+    ]
+    return {**config, "status": {**(config.get("status") or {}), "bgpInstances": instances}}
 
 
 def peers_of(config: Object) -> list[PeerState]:

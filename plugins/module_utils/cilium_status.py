@@ -18,8 +18,8 @@ TAINT = "node.cilium.io/agent-not-ready"
 # The agent's own status, then the other nodes as it reached them in its last round, which may be minutes ago: the
 # prober runs at its own pace and cannot be hurried (Cilium: pkg/health/server). Absent where health checking is off.
 COMMAND = ("sh", "-c", "cilium-dbg status -o json; echo; cilium-health status -o json 2>/dev/null")
-_EXEC_TIMEOUT = 30.0
-_THREADS = 8
+EXEC_TIMEOUT = 30.0
+THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -113,21 +113,27 @@ def condition(thing: Object, name: str) -> bool:
 
 def agents(kube: Kube) -> tuple[Agent, ...]:
     """One for each node, in the nodes' order by name."""
-    pods: dict[str, Object] = {}
-    for pod in kube.list("Pod", NAMESPACE, labels=AGENTS):
-        if not pod["metadata"].get("deletionTimestamp"):
-            pods[pod["spec"].get("nodeName", "")] = pod
+    pods = living_pods(kube)
     nodes = sorted(kube.nodes(), key=lambda node: str(node["metadata"]["name"]))
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with ThreadPoolExecutor(THREADS) as threads:
         return tuple(threads.map(lambda node: _agent(kube, node, pods.get(node["metadata"]["name"])), nodes))
 
 
 def agent_on(kube: Kube, name: str) -> Agent | None:
-    """One node's; None where there is no such node. A pod that is on its way out counts for nothing."""
+    """One node's; None where there is no such node."""
     node = kube.get("Node", name)
-    pods = kube.list("Pod", NAMESPACE, labels=AGENTS, fields=f"spec.nodeName={name}")
-    living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    return None if node is None else _agent(kube, node, living[0] if living else None)
+    return None if node is None else _agent(kube, node, living_pods(kube, f"spec.nodeName={name}").get(name))
+
+
+def living_pods(kube: Kube, fields: str = "") -> dict[str, Object]:
+    """The agents' pods by node. One that is on its way out counts for nothing."""
+    pods = kube.list("Pod", NAMESPACE, labels=AGENTS, fields=fields)
+    return {pod["spec"].get("nodeName", ""): pod for pod in pods if not pod["metadata"].get("deletionTimestamp")}
+
+
+def asked(kube: Kube, pod: Object, command: t.Sequence[str]) -> str:
+    """What a command prints in an agent's pod."""
+    return kube.exec(NAMESPACE, pod["metadata"]["name"], command, "cilium-agent", EXEC_TIMEOUT).stdout
 
 
 def _agent(kube: Kube, node: Object, pod: Object | None) -> Agent:
@@ -138,8 +144,7 @@ def _agent(kube: Kube, node: Object, pod: Object | None) -> Agent:
         error = waiting_for(pod)
     else:
         try:
-            name = pod["metadata"]["name"]
-            says = parse_status(kube.exec(NAMESPACE, name, COMMAND, "cilium-agent", _EXEC_TIMEOUT).stdout)
+            says = parse_status(asked(kube, pod, COMMAND))
         except MeshwrightError as caught:
             error = str(caught)
     meta = pod["metadata"] if pod else {}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -7,21 +8,22 @@ from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_bgp_state as state
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Output
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError, TimedOut, Unreachable
 
 NODES = (model.Node("a", "a", ("192.0.2.11",)), model.Node("b", "b", ("192.0.2.12",)))
 UDM = model.Router("udm", model.UNIFI, 64512, ("192.0.2.1",), families=("ipv4",))
 TWO = model.Router("two", model.FRR, 64513, ("192.0.2.2",), families=("ipv4",))
+ADDRESSES = {"udm": "192.0.2.1", "two": "192.0.2.2"}
 HOME = model.Bgp("home", 65000, nodes=NODES, routers=(UDM, TWO))
 
 
 def config(node: str, **states: str) -> dict[str, Any]:
     """A node's configuration; a router in `states` with an empty word is one that its agent says nothing of."""
-    addresses = {"udm": "192.0.2.1", "two": "192.0.2.2"}
-    peers = [{"name": name, "peerAddress": addresses[name], "peerASN": 64512} for name in states]
+    peers = [{"name": name, "peerAddress": ADDRESSES[name], "peerASN": 64512} for name in states]
     told = [
         {
-            "name": name, "peerAddress": addresses[name], "peeringState": word,
+            "name": name, "peerAddress": ADDRESSES[name], "peeringState": word,
             "establishedTime": "2026-01-01T00:00:00Z",
             "timers": {"appliedHoldTimeSeconds": 9, "appliedKeepaliveSeconds": 3},
             "routeCount": [{"afi": "ipv4", "safi": "unicast", "advertised": 4, "received": 1}],
@@ -41,11 +43,14 @@ class Cluster:
         self.looks = list(looks)
         self.version = version
         self.conditions: list[dict[str, Any]] = []
+        self.words: dict[str, Any] = {}  # what agents say themselves, by node
 
     def resource(self, version: str, _kind: str) -> object | None:
         return object() if version == self.version else None
 
-    def list(self, kind: str, _namespace: str, version: str) -> list[Any]:
+    def list(self, kind: str, _namespace: str, version: str = "", **_where: str) -> list[Any]:
+        if kind == "Pod":
+            return [{"metadata": {"name": f"cilium-{node}"}, "spec": {"nodeName": node}} for node in self.words]
         assert version == self.version
         if kind == "CiliumBGPPeerConfig":
             return self.conditions
@@ -53,6 +58,13 @@ class Cluster:
             return []
         # Asked twice for each look: for the sessions, and for the conditions.
         return self.looks[0]
+
+
+    def exec(self, _namespace: str, pod: str, *_args: Any) -> Output:
+        said = self.words[pod.removeprefix("cilium-")]
+        if isinstance(said, Exception):
+            raise said
+        return Output(0, said, "")
 
 
 UP = {"udm": "established", "two": "established"}
@@ -66,6 +78,31 @@ def test_what_is_read(version: str) -> None:
         "a", "udm", "192.0.2.1", 64512, "established", "2026-01-01T00:00:00Z", 9, 3, advertised=4, received=1
     )
     assert first.up and not second.up and second.state == ""
+
+
+def own_word(**states: str) -> str:
+    return json.dumps([{"peer-address": ADDRESSES[name], "session-state": word} for name, word in states.items()])
+
+
+def test_a_status_that_missed_the_last_change_is_not_believed() -> None:
+    """None stays in `open_confirm`: the agent is asked itself, and that of other nodes is left in peace."""
+    cluster = Cluster([config("a", udm="open_confirm", two="idle"), config("b", udm="idle")])
+    cluster.words = {"a": own_word(udm="established", two="idle"), "b": AssertionError("nobody has to ask it")}
+    kube: Any = cluster
+    assert [(peer.node, peer.peer, peer.state) for peer in state.look(kube).peers] == [
+        ("a", "udm", "established"), ("a", "two", "idle"), ("b", "udm", "idle"),
+    ]  # fmt: skip
+    assert state.number_up(kube) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [{}, {"a": Unreachable("the pod", seen="gone")}, {"a": "no JSON"}, {"a": "[{}]"}, {"a": "[]"}]
+)
+def test_an_agent_that_cannot_say_leaves_the_status_as_it_is(words: dict[str, Any]) -> None:
+    cluster = Cluster([config("a", udm="open_sent")])
+    cluster.words = words
+    kube: Any = cluster
+    assert [peer.state for peer in state.look(kube).peers] == ["open_sent"]
 
 
 def test_for_people() -> None:
@@ -136,7 +173,7 @@ def test_how_many_sessions_are_up() -> None:
 
 def test_an_api_that_cannot_say_is_told_from_none() -> None:
     class Away(Cluster):
-        def list(self, kind: str, _namespace: str, version: str) -> list[Any]:
+        def list(self, kind: str, _namespace: str, version: str = "", **_where: str) -> list[Any]:
             raise Unreachable("the Kubernetes API", seen="storage is (re)initializing")
 
     assert state.number_up(Away([])) == -1  # type: ignore[arg-type]

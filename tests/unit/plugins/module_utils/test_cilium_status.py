@@ -101,8 +101,8 @@ class Cluster:
     def nodes(self) -> list[Any]:
         return self._nodes
 
-    def list(self, _kind: str, _namespace: str, labels: str) -> list[Any]:
-        assert labels == cilium_status.AGENTS
+    def list(self, _kind: str, _namespace: str, labels: str, fields: str) -> list[Any]:
+        assert labels == cilium_status.AGENTS and not fields
         return self._pods
 
     def exec(self, _namespace: str, name: str, command: Any, container: str, _timeout: float) -> Output:
