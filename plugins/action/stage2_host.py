@@ -36,7 +36,7 @@ def says(host: str, raw: dict[str, t.Any], server: bool) -> dict[str, t.Any]:
     """The fields of HostSays. A server that our unit did not start, and an agent, are judged by what runs there."""
     started = raw["started"] if server else None
     runs_without = raw["gone"] if started is None else raw["active"] and _disables(started)
-    same = ("kube_proxy", "kube_proxy_elsewhere", "leftovers", "flows", "dead_ports")
+    same = ("kube_proxy", "kube_proxy_elsewhere", "kube_proxy_mode", "leftovers", "flows", "dead_ports")
     return {
         "host": host, **{key: raw[key] for key in same}, "disables": server and _disables(raw["files"]),
         "started_disables": runs_without,

@@ -65,6 +65,7 @@ class Node:
     # its k3s
     kube_proxy: bool = True  # its process, or its port 10256
     kube_proxy_elsewhere: str = ""  # the unit of one that is not k3s'
+    kube_proxy_mode: str = ""  # its own word: iptables, ipvs or nftables
     disables: bool = False  # servers: the files say so
     started_disables: bool = False  # k3s runs so: a server by its files, an agent as it was told when it started
     # what a kube-proxy leaves behind

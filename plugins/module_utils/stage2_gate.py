@@ -234,6 +234,12 @@ def _proxies(case: _Case, node: Node, host: str) -> Findings:
             host, "kube-proxy", "its kube-proxy", f"also the unit {node.kube_proxy_elsewhere}'s", "k3s' only",
             "stop and disable that unit: nobody here would",
         )
+    if node.kube_proxy_mode not in ("", "iptables"):
+        yield refuse(
+            host, "kube-proxy-mode", "its kube-proxy's mode", node.kube_proxy_mode, "iptables",
+            "take proxy-mode out of kube-proxy-arg and run site.yml: who answers, and what is left over, is read from "
+            "iptables' rules",
+        )
     if not node.kube_proxy and node.replacement == FALSE:
         yield refuse(
             host, "kube-proxy", "what serves the services on it", "nobody (no kube-proxy, replacement off)",

@@ -108,6 +108,7 @@ class Observed:
     leftovers: int
     flows: int
     dead_ports: tuple[int, ...]
+    mode: str = ""
 
 
 # -- looking
@@ -140,7 +141,22 @@ def observe(
     dead = tuple(
         port for port in health_ports if not any(host.get(address, port, "/healthz")[0] for address in addresses)
     )
-    return Observed(settled(host, clock), chains, len(flows), dead)
+    seen = settled(host, clock)
+    return Observed(seen, chains, len(flows), dead, mode(host, seen))
+
+
+def mode(host: Host, seen: judge.Look) -> str:
+    """kube-proxy's own word (kubernetes: cmd/kube-proxy/app/server.go, `/proxyMode`); empty where it is not heard."""
+    status, text = _kube_proxys(host, seen, "/proxyMode")
+    return text.strip() if status == 200 else ""
+
+
+def _kube_proxys(host: Host, seen: judge.Look, path: str) -> tuple[int, str]:
+    """A page beside its metrics; status 0 where they are not where they usually are."""
+    if judge.METRICS not in seen.ports:
+        return 0, ""
+    pages = (host.get(address, judge.METRICS, path) for address in ("127.0.0.1", "::1", *host.addresses()))
+    return next((page for page in pages if page[0]), (0, ""))
 
 
 def services_of(
@@ -194,8 +210,7 @@ def _unsynced(host: Host, seen: judge.Look) -> list[str]:
     """Where its metrics are not where they usually are, its rules have to do."""
     if judge.METRICS not in seen.ports:
         return []
-    pages = (host.get(address, judge.METRICS, "/metrics") for address in ("127.0.0.1", "::1", *host.addresses()))
-    status, text = next((page for page in pages if page[0]), (0, ""))
+    status, text = _kube_proxys(host, seen, "/metrics")
     return [] if status == 200 and judge.synced(text) else ["a first writing of its rules"]
 
 
@@ -302,9 +317,10 @@ def _observed(host: Host, wanted: t.Mapping[str, t.Any], _check: bool) -> dict[s
     return {
         "evidence": evidence(seen),
         "raw": {
-            "kube_proxy": seen.kube_proxy, "kube_proxy_elsewhere": seen.elsewhere, "leftovers": found.leftovers,
-            "flows": found.flows, "dead_ports": list(found.dead_ports), "active": seen.active, "gone": seen.gone,
-            "files": host.files() if server else {}, "started": host.started() if server else None,
+            "kube_proxy": seen.kube_proxy, "kube_proxy_elsewhere": seen.elsewhere, "kube_proxy_mode": found.mode,
+            "leftovers": found.leftovers, "flows": found.flows, "dead_ports": list(found.dead_ports),
+            "active": seen.active, "gone": seen.gone, "files": host.files() if server else {},
+            "started": host.started() if server else None,
         },
     }  # fmt: skip
 

@@ -42,6 +42,7 @@ class HostSays:
     host: str = ""
     kube_proxy: bool = True
     kube_proxy_elsewhere: str = ""
+    kube_proxy_mode: str = ""
     disables: bool = False
     started_disables: bool = False
     leftovers: int = 0
@@ -196,6 +197,7 @@ def _with_agent(node: Node, agent: Agent | None) -> Node:
 def _with_host(node: Node, host: HostSays) -> Node:
     return replace(
         node, host=host.host or node.name, kube_proxy=host.kube_proxy, kube_proxy_elsewhere=host.kube_proxy_elsewhere,
+        kube_proxy_mode=host.kube_proxy_mode,
         disables=host.disables, started_disables=host.started_disables, leftovers=host.leftovers, flows=host.flows,
         dead_ports=host.dead_ports,
     )  # fmt: skip

@@ -109,7 +109,7 @@ EXAMPLES = r"""
 RETURN = r"""
 says:
   description:
-    - What the host reports of itself, C(host), C(kube_proxy), C(kube_proxy_elsewhere), C(disables),
+    - What the host reports of itself, C(host), C(kube_proxy), C(kube_proxy_elsewhere), C(kube_proxy_mode), C(disables),
       C(started_disables), C(leftovers), C(flows) and C(dead_ports).
   returned: when observed
   type: dict

@@ -17,8 +17,8 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read 
 CANARY = "canary-token-0123456789"
 ONE, TWO = {"config.yaml": f"token: {CANARY}\n"}, {"config.yaml.d/60-kube-proxy.yaml": "disable-kube-proxy: true\n"}
 LOOK: dict[str, Any] = {
-    "kube_proxy": False, "kube_proxy_elsewhere": "", "leftovers": 3, "flows": 2, "dead_ports": [31000], "active": True,
-    "gone": True, "files": {}, "started": None,
+    "kube_proxy": False, "kube_proxy_elsewhere": "", "kube_proxy_mode": "", "leftovers": 3, "flows": 2,
+    "dead_ports": [31000], "active": True, "gone": True, "files": {}, "started": None,
 }  # fmt: skip
 
 

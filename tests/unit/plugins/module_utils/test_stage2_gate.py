@@ -95,6 +95,7 @@ REFUSED: list[tuple[Facts, str, str, str]] = [
     (with_agent(cordoned=True, ours=True), "cordon", "agent0", "the maintenance"),
     (with_agent(announcers=(Announcer("bgp", True, 0),)), "cordon", "agent0", "the maintenance"),
     (with_agent(kube_proxy_elsewhere="kube-proxy.service"), "kube-proxy", "agent0", "kube-proxy.service"),
+    (with_agent(kube_proxy_mode="ipvs"), "kube-proxy-mode", "agent0", "ipvs"),
     (with_agent(kube_proxy=False), "kube-proxy", "agent0", "nobody"),
     (with_server(disables=True), "kube-proxy", "server0", "does not replace it on all nodes"),
     (with_pods(pod("a"), budgets=(BUDGET,)), "budgets", "k3s_cluster", "no drain can ever meet"),

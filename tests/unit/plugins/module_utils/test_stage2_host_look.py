@@ -193,10 +193,21 @@ def test_observed() -> None:
     answer = act(host, "observed", health_ports=[31000, 31001])
     assert answer["evidence"]["ports"] == [10256]
     assert answer["raw"] == {
-        "kube_proxy": True, "kube_proxy_elsewhere": "", "leftovers": 12, "flows": 2, "dead_ports": [31001],
-        "active": True, "gone": False, "files": host.config, "started": host.config,
+        "kube_proxy": True, "kube_proxy_elsewhere": "", "kube_proxy_mode": "", "leftovers": 12, "flows": 2,
+        "dead_ports": [31001], "active": True, "gone": False, "files": host.config, "started": host.config,
     }  # fmt: skip
     assert act(Fake(config=host.config), "observed")["raw"]["files"] == {}, "an agent's files say nothing of it"
+
+
+@pytest.mark.parametrize(
+    ("port", "page", "mode"),
+    [(10249, (200, "ipvs"), "ipvs"), (10249, (404, "no such page"), ""), (10256, (200, "ipvs"), "")],
+)
+def test_the_mode_is_kube_proxys_own_word(port: int, page: tuple[int, str], mode: str) -> None:
+    """Beside its metrics; what is served elsewhere is not asked."""
+    host = Fake(held=[served(port)])
+    host.pages = lambda _address, asked: page if asked == 10249 else (0, "refused")
+    assert act(host, "observed")["raw"]["kube_proxy_mode"] == mode
 
 
 def test_one_that_came_up_just_now_is_given_its_time() -> None:
