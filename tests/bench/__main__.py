@@ -21,6 +21,8 @@ from meshlab.playbook import ROOT, run_playbook
 
 CALLBACKS = Path(__file__).parent / "callbacks"
 SLOWEST = 8
+# The plays after which Cilium is up, and all BGP sessions are.
+CILIUM_UP, SESSIONS_UP = "Bring in Cilium", "See all sessions established"
 # As the peer calls k3s' install script, on the hosts and in its directory for hosts without downloads.
 SCRIPT = "k3s-install.sh"
 
@@ -117,12 +119,22 @@ def peer_environment(path: Path, scratch: Path) -> dict[str, str]:
     }
 
 
+def established(plays: list[tuple[str, float]]) -> float | None:
+    """Seconds from Cilium's being up until the last session was; None for a run that has no such plays."""
+    names = [name for name, _seconds in plays]
+    if CILIUM_UP not in names or SESSIONS_UP not in names:
+        return None
+    return sum(seconds for _name, seconds in plays[names.index(CILIUM_UP) + 1 : names.index(SESSIONS_UP) + 1])
+
+
 def report(contenders: list[Contender]) -> None:
     for one in contenders:
         print(f"\n{one.name}: {one.first.seconds:.1f} s, again {one.again.seconds:.1f} s (changed {one.again.changed})")
         print(f"  hosts up {one.hosts_up:.1f} s")
         for name, seconds in one.first.plays:
             print(f"  {seconds:7.1f} s  {name}")
+        if (bgp := established(one.first.plays)) is not None:
+            print(f"  all BGP sessions established {bgp:.1f} s after Cilium was up (aim: at most 15)")
         print("  tasks per host: " + ", ".join(f"{host} {count}" for host, count in sorted(one.first.per_host.items())))
         print(f"  slowest tasks of the first run, of {len(one.first.tasks)}:")
         for name, seconds in sorted(one.first.tasks, key=lambda task: -task[1])[:SLOWEST]:
