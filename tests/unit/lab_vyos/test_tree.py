@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vyos import schema, tree
 from vyos.schema import Spec
@@ -83,13 +83,11 @@ def pairs(draw: st.DrawFn) -> tuple[tree.Config, tree.Config]:
     return first, second
 
 
-@settings(deadline=None)
 @given(configurations())
 def test_config_boot_is_read_as_it_was_written(config: tree.Config) -> None:
     assert tree.parse(config.spec, config.text()) == config
 
 
-@settings(deadline=None)
 @given(configurations())
 def test_the_set_commands_make_the_same_configuration(config: tree.Config) -> None:
     again = tree.Config(config.spec)
@@ -105,7 +103,6 @@ def _words(command: str) -> list[str]:
     return [*names, value[:-1]] if quote else names
 
 
-@settings(deadline=None)
 @given(configurations())
 def test_nothing_is_set_twice_and_all_of_it_can_be_deleted(config: tree.Config) -> None:
     for path in config.entries():
@@ -121,7 +118,6 @@ def _set(config: tree.Config, path: tree.Path) -> bool:
     return not (place.kind == schema.LEAF and not place.spec.valueless) and config.set(path)
 
 
-@settings(deadline=None)
 @given(pairs())
 def test_a_sessions_changes_are_all_that_it_carries_over(pair: tuple[tree.Config, tree.Config]) -> None:
     before, after = pair

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from bgp_descriptions import descriptions
-from hypothesis import given, settings
+from hypothesis import given
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_render_cilium import (
@@ -218,7 +218,6 @@ def test_names_that_look_alike_stay_apart() -> None:
 
 # -- whatever the description says
 
-@settings(max_examples=60, deadline=None)
 @given(descriptions())
 def test_any_description_gives_objects_that_fit_together(bgp: model.Bgp) -> None:
     made = objects(bgp)
@@ -249,7 +248,6 @@ def _refers_to_what_is_there(item: dict[str, Any], there: dict[str, set[str]]) -
         assert item["metadata"]["labels"][ANNOUNCEMENT_LABEL] == item["metadata"]["name"]
 
 
-@settings(max_examples=30, deadline=None)
 @given(descriptions())
 def test_the_way_through_plain_data_changes_nothing(bgp: model.Bgp) -> None:
     assert objects(model.from_dict(json.loads(json.dumps(model.as_dict(bgp))))) == objects(bgp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_render_vyos as render
@@ -68,7 +68,6 @@ ROUTERS = st.builds(
 )
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(ROUTERS, ANNOUNCEMENTS)
 def test_each_version_knows_all_that_it_is_told(router: Router, announcements: tuple[Announcement, ...]) -> None:
     bgp = replace(BGP, announcements=announcements)

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
@@ -184,7 +184,6 @@ def test_services_as_the_api_has_them() -> None:
     assert bgp_services.service_of(item, slices) == dataclasses.replace(WEB, nodes=frozenset("a"), local=True)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.sets(st.sampled_from(HOPS)), st.sets(st.sampled_from(HOPS)))
 def test_whatever_is_missing_is_found(up: set[str], hops: set[str]) -> None:
     routes = [route("198.51.100.1/32", *sorted(hops))] if hops else []

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from turned import Turned
 
@@ -232,7 +232,6 @@ def thing(kind: str, name: str, generation: int = 1) -> dict[str, Any]:
     return {"apiVersion": "v", "kind": kind, "metadata": meta, "spec": {}}
 
 
-@settings(max_examples=100, deadline=None)
 @given(NAMES, NAMES, st.sampled_from(KINDS), st.sampled_from(KINDS), st.booleans())
 def test_the_plan(have: set[str], want: set[str], first: str, second: str, prune: bool) -> None:
     live = {(kind, name): thing(kind, name, 3) for name in have for kind in {first, second}}

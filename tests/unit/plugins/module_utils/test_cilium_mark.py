@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fake_helm import FakeHelm, manifest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import cilium_call
@@ -94,7 +94,6 @@ SETTINGS = st.fixed_dictionaries({}, optional={
 })  # fmt: skip
 
 
-@settings(deadline=None, max_examples=40)
 @given(SETTINGS, st.sampled_from([1, 2]), st.lists(st.sampled_from([0, 1, 2]), max_size=4))
 def test_no_change_of_the_stage_changes_it(values: dict[str, Any], first: int, stages: list[int]) -> None:
     cluster, wish = Cluster(first), free(**values)
@@ -105,7 +104,6 @@ def test_no_change_of_the_stage_changes_it(values: dict[str, Any], first: int, s
         assert cluster.plan(wish)[0].action == "none"
 
 
-@settings(deadline=None, max_examples=40)
 @given(SETTINGS, SETTINGS, st.sampled_from([1, 2]))
 def test_each_other_change_does(former: dict[str, Any], latter: dict[str, Any], stage: int) -> None:
     cluster = Cluster(stage)

@@ -12,7 +12,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_render_f
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.frr_text import items, parse, rendered
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(suppress_health_check=list(HealthCheck))
 surroundings = st.sampled_from((EMPTY, FOREIGN, f"{FOREIGN}end\n", FOREIGN.replace("exit\n", ""), ""))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import judge_cidrs
@@ -13,8 +13,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings imp
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.model_inventory import Network, networks, words
 
 # A busy machine is no counterexample.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 @st.composite

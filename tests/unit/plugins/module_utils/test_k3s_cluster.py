@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_cluster
@@ -136,7 +136,6 @@ SERVER = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(SERVER, min_size=1, max_size=5), st.sampled_from([1, 2]))
 def test_for_any_servers(states: list[dict[str, object]], stage: int) -> None:
     """Refused, or: at most one begins, and none when anybody has a datastore or was not asked."""

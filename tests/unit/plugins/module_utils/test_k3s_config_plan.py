@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_config_plan as planning
@@ -251,7 +251,6 @@ FOREIGN = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(FOREIGN, CONFIGS, CONFIGS, st.sampled_from([None, True, False]))
 def test_any_plan_is_stable(files: dict[str, str], first: Any, second: Any, kube_proxy: bool | None) -> None:
     """Carried out once, a plan is empty; and what an earlier inventory wanted leaves nothing behind."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import k3s_files
@@ -34,7 +34,6 @@ def by_hand(layers: list[dict[str, Any]], key: str) -> list[str] | None:
     return None if found is None else [k3s_files._text(value) for value in found]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(LAYER, max_size=4))
 def test_merging_follows_the_rule(layers: list[dict[str, Any]]) -> None:
     texts = {f"{number}.yaml": yaml.safe_dump(layer, sort_keys=False) for number, layer in enumerate(layers)}
@@ -45,7 +44,6 @@ def test_merging_follows_the_rule(layers: list[dict[str, Any]]) -> None:
     assert not any(key.endswith("+") for key in merged)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.dictionaries(KEYS, VALUES))
 def test_what_is_written_is_read_back(config: dict[str, Any]) -> None:
     text = k3s_files.dump(config, "# a head\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kube_rules_case import SAVED
 
@@ -129,7 +129,6 @@ def foreign(rules: list[str]) -> list[str]:
     return [rule for rule in rules if rule.split()[0] not in OURS and rule.split()[-1] not in OURS]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(rule_of, max_size=14), st.lists(st.tuples(st.integers(0, 9), rule_of), max_size=4), st.booleans())
 def test_all_that_is_not_ours_stays(rules: list[str], late: list[tuple[int, str]], router: bool) -> None:
     """Rules that come between reading and writing too; then it is done in one go, or not at all and once more."""

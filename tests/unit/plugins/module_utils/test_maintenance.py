@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from turned import Turned
 
@@ -244,7 +244,6 @@ def test_a_node_that_nobody_knows() -> None:
 # -- killed at any moment, started again, in any direction
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([plans.OUT, plans.IN]), st.integers(0, 4)), max_size=6), st.booleans())
 def test_a_killed_run_is_gone_on_with(runs: list[tuple[str, int]], metallb: bool) -> None:
     kube: Any = Cluster(metallb)

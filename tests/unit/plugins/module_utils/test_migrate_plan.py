@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from migrate_world import World, in_turn, run
 
@@ -67,7 +67,6 @@ def test_killed_at_each_step(together: bool) -> None:
         assert all(it.counts == {"k3s": 1} for it in world.nodes.values()), until
 
 
-@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_whatever_happens_the_end_is_reached(data: st.DataObject) -> None:
     options = Options(agent_batch=data.draw(st.integers(1, 3)), scale_dns=data.draw(st.booleans()))

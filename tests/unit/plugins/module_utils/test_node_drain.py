@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from turned import Turned
 
@@ -184,7 +184,6 @@ def test_an_api_server_that_is_away_for_a_moment() -> None:
         run(kube, timeout=5)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(

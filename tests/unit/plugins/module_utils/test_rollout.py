@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rollout_streams import STEPS, any_event, any_stream, good_run
 
@@ -17,7 +17,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import rollo
 THREE = ("server1", "server2", "server3")
 
 
-@settings(deadline=None)
 @given(any_event)
 def test_a_line_says_all_of_an_event(event: events.Event) -> None:
     back = events.from_line(events.to_line(event))
@@ -29,7 +28,6 @@ _OBJECTS = st.dictionaries(st.sampled_from(["event", "time", "nodes", "waits", "
 _NEARLY = st.sampled_from(['{"event": "planned", "time": 1, "nodes": [3]}', '{"event": "begun"}', "[]"])
 
 
-@settings(deadline=None)
 @given(st.text() | _OBJECTS | _NEARLY)
 def test_what_is_no_event_is_passed_over(line: str) -> None:
     found = events.from_line(line)
@@ -41,7 +39,6 @@ def test_later_versions_may_say_more() -> None:
     assert events.from_line(line) == events.Ended(3.0, True)
 
 
-@settings(deadline=None)
 @given(any_stream, st.floats(0, 20_000), st.integers(20, 200), st.integers(1, 12), st.booleans())
 def test_any_stream_of_events_can_be_shown(
     stream: list[events.Event], now: float, width: int, rows: int, ascii_only: bool
@@ -53,7 +50,6 @@ def test_any_stream_of_events_can_be_shown(
     assert all("\n" not in lines.fit(line, 1000) for line in lines.closing(seen, now))
 
 
-@settings(deadline=None)
 @given(any_stream)
 def test_no_time_runs_backwards_and_nothing_stays_open_after_the_end(stream: list[events.Event]) -> None:
     seen = states.fold([*stream, events.Ended(20_000)])
@@ -62,7 +58,6 @@ def test_no_time_runs_backwards_and_nothing_stays_open_after_the_end(stream: lis
         assert node.state(ended=True) in ("waiting", "between", "done", "failed")
 
 
-@settings(deadline=None)
 @given(any_stream)
 def test_each_step_is_told_of_once(stream: list[events.Event]) -> None:
     told, seen, count = frozenset[tuple[str, int]](), states.Rollout(), 0
@@ -94,7 +89,6 @@ def test_what_is_left_is_estimated_from_what_was_done() -> None:
     assert left is not None and not left.whole, "no node has drained yet"
 
 
-@settings(deadline=None)
 @given(st.floats(1000, 1150))
 def test_the_estimate_never_grows_while_all_goes_as_before(now: float) -> None:
     stream = [event for event in good_run(THREE) if event.time <= max(now, 1050)]

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import report_cases as cases
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rollout_streams import any_stream
 from tree import ROOT
@@ -105,7 +105,6 @@ def test_time_between_steps_is_ours_until_another_node_has_its_turn() -> None:
     assert [node["between"] for node in report["nodes"]] == [3.0, 0.0]
 
 
-@settings(deadline=None)
 @given(any_stream, st.lists(st.floats(0, 10_000), max_size=30), st.sampled_from([0, 0.05, 1]))
 def test_any_log_makes_a_sound_report(stream: list[events.Event], sent: list[float], interval: float) -> None:
     told = [{"event": "probe", "time": 10, "probe": "<p>", "interval": interval * 1000, "kind": "?"}]
@@ -121,7 +120,6 @@ def test_any_log_makes_a_sound_report(stream: list[events.Event], sent: list[flo
         assert probe["sent"] >= len(sent) and probe["failed"] >= sum(at < 50 for at in sent)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.sets(st.integers(0, 399)))
 def test_what_was_due_and_not_sent_has_failed(count: int, lost: set[int]) -> None:
     samples = tuple(run_probes.Sample(100 + n * 0.05, 0.01) for n in range(count) if n not in lost)
@@ -135,7 +133,6 @@ _TIMES = st.floats(0, 1000)
 _SAMPLES = st.builds(run_probes.Sample, _TIMES, _TIMES, st.text(max_size=5))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["new", "established"]), st.text(max_size=5), _TIMES, st.none() | _TIMES,
        st.lists(_SAMPLES, max_size=9))  # fmt: skip
 def test_what_a_probe_saw_goes_through_its_lines(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import service_probe_plan as probing
@@ -90,7 +90,6 @@ def test_a_way_that_nobody_tried() -> None:
     assert probing.total((), 0) == probing.Summary("new connections")
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["good", "refused", "missing"]), min_size=1, max_size=40), st.integers(0, 9))
 def test_nothing_that_failed_or_is_missing_is_overlooked(tries: list[str], seed: int) -> None:
     """In whatever order lines come."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stage2_world import World, in_turn
 
@@ -64,7 +64,6 @@ def test_steps_that_do_no_harm_are_not_asked_for() -> None:
     assert objections(with_node(AT_2_WITH_PROXY, "s1", ready=False), step(steps.K3S, "", 2, "a0"), STAGE2) == ()
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_node_that_joins_or_falls_back_stops_what_would_harm_it(data: st.DataObject) -> None:
     """At any point of the way forward: from then on nothing happens by which it would serve nothing."""

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from turned import Turned
 
@@ -159,7 +159,6 @@ def test_what_is_written_names_the_version_that_it_replaces() -> None:
     assert written(Seen("me", "8", there=True), RENEW, "me", 0.0)["spec"].keys() == {"renewTime"}
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["take", "renew", "give_up", "sleep"])), max_size=25))
 def test_never_two(actions: list[tuple[str, str]]) -> None:
     """Whoever renews or takes successfully is the only one who could, until the Lease is given up or ran out."""

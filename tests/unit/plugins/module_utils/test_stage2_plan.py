@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stage2_world import World, run
 
@@ -81,7 +81,6 @@ def test_killed_at_each_step(direction: str) -> None:
         assert all(count == 1 for it in world.nodes.values() for count in it.counts.values()), until
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_whatever_happens_the_end_is_reached(data: st.DataObject) -> None:
     options = Options(

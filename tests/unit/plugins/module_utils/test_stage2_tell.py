@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stage2_world import World
 
@@ -29,7 +29,6 @@ def test_each_kind_of_step_has_its_tasks(kind: str) -> None:
 
 
 @given(st.integers(1, 5), st.integers(0, 6), st.sampled_from([STAGE2, BACK]), st.integers(1, 3), st.booleans())
-@settings(deadline=None)
 def test_the_plays_take_every_step_once_and_in_order(
     servers: int, agents: int, direction: str, batch: int, turned: bool
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_render_vyos as render
@@ -70,7 +70,6 @@ def commit(have: set[Path], plan: planning.Plan) -> set[Path]:
     return planning.applied(have, plan.ops, "1.5")
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(CASES, CASES, STRAY, st.booleans())
 def test_from_anywhere_to_what_is_wanted(
     one: tuple[planning.Ours, tuple[Path, ...]], other: tuple[planning.Ours, tuple[Path, ...]], stray: set[Path],
@@ -88,7 +87,6 @@ def test_from_anywhere_to_what_is_wanted(
     assert planning.absent(ours, gone, want).ops == ()
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(CASES, CASES, st.booleans())
 def test_restored_is_as_before(
     one: tuple[planning.Ours, tuple[Path, ...]], other: tuple[planning.Ours, tuple[Path, ...]], empty: bool
