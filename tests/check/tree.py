@@ -23,9 +23,10 @@ def tracked(*patterns: str) -> list[Path]:
     return [path for path in paths if (ROOT / path).is_file() and not (ROOT / path).is_symlink()]
 
 
+@cache
 def load(path: str | Path) -> Any:
-    """A YAML file of the tree."""
-    return yaml.safe_load((ROOT / path).read_text())
+    """A YAML file of the tree, read once: not to be changed."""
+    return yaml.load((ROOT / path).read_bytes(), yaml.CSafeLoader)
 
 
 def roles() -> list[str]:
