@@ -2,7 +2,7 @@
 
 At the end the telling lines of what failed are printed again, because of a long output often only the end is kept.
 The last line is `N passed, N failed`. A step that cannot run because one it needs has failed counts as failed, so
-that nothing is left out silently.
+that nothing is left out silently. An early step runs beside those before it; what it says is kept until its turn.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,21 +40,39 @@ class Step:
     command: tuple[str, ...]
     needs: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    early: bool = False  # begun with the first step: one that works long and mostly on one core
+
+
+Kept = tuple[int, str, float]  # exit code, output, seconds
 
 
 def pytest(*args: str) -> tuple[str, ...]:
     return (PYTHON, "-m", "pytest", *args)
 
 
-CHECK = (
+# Every process finds compiled what another has compiled, even where the surroundings forbid it; not in the checkout.
+CACHE = os.environ.get("MESHWRIGHT_CACHE", ROOT / ".cache")
+COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": f"{CACHE}/pyc"}
+CHECKS = (
     Step("ruff", "style and simple mistakes in every Python file", ("ruff", "check", "--quiet", ".")),
     Step("mypy", "types of the plugins and of the lab, strictly", ("mypy",)),
     Step("python39", "hosts need no Python newer than 3.9", ("vermin", "-q", "--violations", "-t=3.9-", "plugins")),
     Step("yamllint", "form of every YAML file", ("yamllint", "--strict", ".")),
-    Step("ansible-lint", "roles, playbooks, metadata: the production profile", ("ansible-lint", "-q", "--nocolor")),
     Step("docs", "docs/reference says what the code says", (PYTHON, "tests/docs.py", "--check")),
     Step("tree", "the tree itself: argument specs, decisions, documentation, file rules", pytest("tests/check")),
     Step("unit", "plans, renderers, judgements and clients, without a host", pytest("tests/unit", "-n", "2")),
+    Step(
+        "ansible-lint",
+        "roles, playbooks, metadata: the production profile",
+        ("ansible-lint", "-q", "--nocolor"),
+        early=True,
+    ),
+)
+CHECK = tuple(replace(step, env=COMPILED) for step in CHECKS)
+# The same with more examples of each property.
+THOROUGH = tuple(
+    replace(step, command=(*step.command, "--hypothesis-profile=thorough")) if step.name == "unit" else step
+    for step in CHECK
 )
 SANITY = (
     Step("sanity", "ansible-test sanity on an installed copy of the tarball", ("tests/sanity.sh",)),
@@ -130,7 +149,7 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     shared = (ARTIFACTS, *scenarios(name for name in chosen if name not in alone))
     own = scenarios((name for name in chosen if name in alone), destroy="always")
     fresh = (ARTIFACTS, *scenarios(names or chosen + FULL_SCENARIOS, destroy="always"))
-    first = (*CHECK, *SANITY, REPORT, *CLEAN)
+    first = (*THOROUGH, *SANITY, REPORT, *CLEAN)
     targets = {
         "artifacts": (ARTIFACTS,),
         "up": (ARTIFACTS, HOSTS, SITE, STATE),
@@ -147,8 +166,11 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     return targets[target]
 
 
-def run(step: Step, failed: dict[str, list[str]]) -> bool:
-    """Run one step, its output going where ours goes; of one that fails, `failed` keeps the telling lines."""
+def run(step: Step, failed: dict[str, list[str]], begun: Future[Kept] | None = None) -> bool:
+    """Run one step, its output going where ours goes; of one that fails, `failed` keeps the telling lines.
+
+    One that has `begun` is waited for, and its output shown.
+    """
     print(f"== {step.name}: {step.what}", flush=True)
     if missing := sorted(failed.keys() & set(step.needs)):
         failed[step.name] = [f"{', '.join(missing)} failed"]
@@ -156,7 +178,12 @@ def run(step: Step, failed: dict[str, list[str]]) -> bool:
         return False
     started = time.monotonic()
     try:
-        code, told = _execute(step)
+        if begun:
+            code, output, seconds = begun.result()
+            told = _show(output.splitlines(keepends=True))
+            started = time.monotonic() - seconds
+        else:
+            code, told = _execute(step)
     except OSError as error:
         print(error, flush=True)
         code, told = 127, [str(error)]
@@ -169,29 +196,47 @@ def run(step: Step, failed: dict[str, list[str]]) -> bool:
 
 def _execute(step: Step) -> tuple[int, list[str]]:
     """The exit code and, unless a person watches and the command has the terminal, what it said of a failure."""
-    environment = {**os.environ, **step.env}
     if sys.stdout.isatty():
+        environment = {**os.environ, **step.env}
         return subprocess.run(step.command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL).returncode, []
-    told: deque[str] = deque(maxlen=MOST_TOLD)
-    with subprocess.Popen(
+    with _start(step) as process:
+        assert process.stdout is not None
+        told = _show(process.stdout)
+    return process.returncode, told
+
+
+def _start(step: Step) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         step.command,
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, **step.env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        wanted = 0
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            plain = COLOURS.sub("", line).rstrip()
-            wanted = FOLLOWING if TELLING.search(plain) else wanted - 1
-            if wanted > 0 and plain:
-                told.append(plain[:LONGEST_TOLD])
-    return process.returncode, list(told)
+    )
+
+
+def _keep(step: Step) -> Kept:
+    """The exit code of an early step, all that it said, and its seconds."""
+    started = time.monotonic()
+    with _start(step) as process:
+        output, _ = process.communicate()
+    return process.returncode, output, time.monotonic() - started
+
+
+def _show(lines: Iterable[str]) -> list[str]:
+    """Print what a step says; the lines that tell of a failure."""
+    told: deque[str] = deque(maxlen=MOST_TOLD)
+    wanted = 0
+    for line in lines:
+        print(line, end="", flush=True)
+        plain = COLOURS.sub("", line).rstrip()
+        wanted = FOLLOWING if TELLING.search(plain) else wanted - 1
+        if wanted > 0 and plain:
+            told.append(plain[:LONGEST_TOLD])
+    return list(told)
 
 
 def main(argv: list[str]) -> int:
@@ -199,8 +244,10 @@ def main(argv: list[str]) -> int:
     steps = plan(target, tuple(names))
     started = time.monotonic()
     failed: dict[str, list[str]] = {}
-    for step in steps:
-        run(step, failed)
+    with ThreadPoolExecutor() as aside:
+        begun = {step.name: aside.submit(_keep, step) for step in steps if step.early}
+        for step in steps:
+            run(step, failed, begun.get(step.name))
     if target == "up" and not failed:
         print(NEXT)
     for name, told in failed.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -85,3 +86,39 @@ def test_every_target_knows_the_steps_it_needs(steps: ModuleType, target: str) -
 
 def test_test_holds_all_of_check(steps: ModuleType) -> None:
     assert {step.name for step in steps.CHECK} <= {step.name for step in steps.plan("test", ())}
+
+
+def test_an_early_step_runs_beside_the_others_and_speaks_at_its_turn(
+    steps: ModuleType, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)  # each end waits for the other: one after the other they would never end
+    two = (
+        steps.Step("a", "first", ("sh", "-c", f"read line <{fifo}; echo $line")),
+        steps.Step("b", "beside", ("sh", "-c", f"echo Error: mine; echo met >{fifo}; exit 3"), early=True),
+    )
+    monkeypatch.setattr(steps, "plan", lambda target, names: two)
+    assert steps.main(["check"]) == 1
+    shown = lines(capfd)
+    assert [shown[0], shown[1], *shown[3:5]] == ["== a: first", "met", "== b: beside", "Error: mine"]
+    assert shown[5].startswith("-- b: ") and "FAILED (3)" in shown[5]
+    assert shown[6] == "b: Error: mine"
+
+
+def test_an_early_command_that_is_not_there_fails(
+    steps: ModuleType, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "plan", lambda target, names: (steps.Step("a", "", ("no-such-command",), early=True),))
+    assert steps.main(["check"]) == 1
+    assert lines(capfd)[-1] == "0 passed, 1 failed"
+
+
+def test_early_steps_need_no_other(steps: ModuleType) -> None:
+    assert [step.name for step in steps.CHECK if step.early] == ["ansible-lint"]
+    assert not [step.name for step in steps.plan("test-full", ()) if step.early and step.needs]
+
+
+@pytest.mark.parametrize(("target", "thorough"), [("check", False), ("test", True), ("test-full", True)])
+def test_properties_get_more_examples_where_there_is_time(steps: ModuleType, target: str, thorough: bool) -> None:
+    (unit,) = [step for step in steps.plan(target, ()) if step.name == "unit"]
+    assert ("--hypothesis-profile=thorough" in unit.command) is thorough
