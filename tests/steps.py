@@ -64,7 +64,7 @@ CHECKS = (
     Step(
         "ansible-lint",
         "roles, playbooks, metadata: the production profile",
-        ("ansible-lint", "-q", "--nocolor"),
+        (PYTHON, "tests/lint.py"),
         early=True,
     ),
 )
