@@ -102,13 +102,20 @@ K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", py
 K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "not full"), ("artifacts",))
 FRR = Step("frr", "hundreds of routers' configurations against FRR itself", pytest("tests/frr"), ("artifacts",))
 RULES = Step("rules", "leftover chains and the real iptables, while others write rules", pytest("tests/rules"))
+BETWEEN_STAGES = "tests/faults/test_stage2_faults.py"
 FAULTS = Step(
     "faults",
     "lost and wiped servers, killed runs, refusals, bad inventories, secrets in the output",
-    pytest("tests/faults", "-s"),
+    pytest("tests/faults", "-s", f"--ignore={BETWEEN_STAGES}"),
     ("molecule-cilium_stage1",),
 )
 FAULTS_CORE = replace(FAULTS, command=(*FAULTS.command, "-m", "not full"))
+STAGE2_FAULTS = Step(
+    "stage2-faults",
+    "killed runs, lost nodes, cut ways and foreign hands on the way to stage 2 and back",
+    pytest(BETWEEN_STAGES, "-s"),
+    ("site",),
+)
 BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "tests/bench")))
 
 # What a failure is told by, in Ansible's, pytest's and the lab's own words, and how many lines go with it.
@@ -149,7 +156,8 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     shared = (ARTIFACTS, *scenarios(name for name in chosen if name not in alone))
     own = scenarios((name for name in chosen if name in alone), destroy="always")
     fresh = (ARTIFACTS, *scenarios(names or chosen + FULL_SCENARIOS, destroy="always"))
-    first = (*THOROUGH, *SANITY, REPORT, *CLEAN)
+    around = (*SANITY, REPORT, *CLEAN, RULES)
+    faults = (HOSTS, SITE, replace(FAULTS, needs=("site",)), STAGE2_FAULTS, *DOWN)
     targets = {
         "artifacts": (ARTIFACTS,),
         "up": (ARTIFACTS, HOSTS, SITE, STATE),
@@ -158,8 +166,8 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
         "sanity": SANITY,
         "molecule": (*shared, *own),
         "k3s": (ARTIFACTS, K3S),
-        "test": (*first, RULES, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
-        "test-full": (*first, RULES, *fresh, K3S, FRR, HOSTS, SITE, replace(FAULTS, needs=("site",)), *DOWN),
+        "test": (*CHECK, *around, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
+        "test-full": (*THOROUGH, *around, *fresh, K3S, FRR, *faults),
         "bench": BENCH,
         "bench-stage2": BENCH_STAGE2,
     }

@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: a few in `make check`, many in `make test` and `make test-full`."""
+"""How many examples a property is tried with: a few in `make check` and `make test`, many in `make test-full`."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_early_steps_need_no_other(steps: ModuleType) -> None:
     assert not [step.name for step in steps.plan("test-full", ()) if step.early and step.needs]
 
 
-@pytest.mark.parametrize(("target", "thorough"), [("check", False), ("test", True), ("test-full", True)])
+@pytest.mark.parametrize(("target", "thorough"), [("check", False), ("test", False), ("test-full", True)])
 def test_properties_get_more_examples_where_there_is_time(steps: ModuleType, target: str, thorough: bool) -> None:
     (unit,) = [step for step in steps.plan(target, ()) if step.name == "unit"]
     assert ("--hypothesis-profile=thorough" in unit.command) is thorough
