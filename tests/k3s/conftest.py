@@ -17,6 +17,7 @@ from meshlab.lab import Lab
 
 from . import images
 from .cluster import BINARY, DATA, Node
+from .wait import until
 
 GIVEN = os.environ.get("K3S_BINARY")
 
@@ -122,6 +123,11 @@ def server1(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Node:
     node.host.put(tar, f"{DATA}/agent/images/{tar.name}")
     node.install("server", "--write-kubeconfig-mode 0640")
     node.start()
+    # k3s tells systemd that it is up when its API serves; the kubelet comes later.
+    until(
+        f"{node.name} is a node", lambda: node.kubectl("get", "node", node.name, "--ignore-not-found", "-o", "name"),
+        bool, timeout=60,
+    )  # fmt: skip
     return node
 
 
