@@ -27,8 +27,9 @@ PLAY = ("ansible-playbook", "-i", "inventories/lab")
 # Scenarios in the order in which one cluster walks through them, those that need a cluster of their own, and of these
 # the ones that only `make test-full` runs.
 SHARED_SCENARIOS = ("default", "k3s_ha", "cilium_stage1", "bgp_udm")
+BETWEEN_STAGES = ("stage2", "stage2_faults")  # after the faults of stage 1
 OWN_SCENARIOS = ("greenfield_stage2", "bgp_vyos_ipv6")
-FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2", "stage2", "stage2_faults", "migrate_flannel")
+FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2", "migrate_flannel")
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,18 @@ K3S = Step("k3s", "every documented behaviour of k3s that the roles rely on", py
 K3S_CORE = Step("k3s-core", "the core of the k3s suite", pytest("tests/k3s", "-m", "not full"), ("artifacts",))
 FRR = Step("frr", "hundreds of routers' configurations against FRR itself", pytest("tests/frr"), ("artifacts",))
 RULES = Step("rules", "leftover chains and the real iptables, while others write rules", pytest("tests/rules"))
-BETWEEN_STAGES = "tests/faults/test_stage2_faults.py"
+WITHIN_ROLLOUTS = "tests/faults/test_stage2_faults.py"
 FAULTS = Step(
     "faults",
     "lost and wiped servers, killed runs, refusals, bad inventories, secrets in the output",
-    pytest("tests/faults", "-s", f"--ignore={BETWEEN_STAGES}"),
+    pytest("tests/faults", "-s", f"--ignore={WITHIN_ROLLOUTS}"),
     ("molecule-cilium_stage1",),
 )
 FAULTS_CORE = replace(FAULTS, command=(*FAULTS.command, "-m", "not full"))
 STAGE2_FAULTS = Step(
     "stage2-faults",
     "killed runs, lost nodes, cut ways and foreign hands on the way to stage 2 and back",
-    pytest(BETWEEN_STAGES, "-s"),
+    pytest(WITHIN_ROLLOUTS, "-s"),
     ("site",),
 )
 BENCH = (ARTIFACTS, Step("bench", "the time of each phase and of a no-op run", (PYTHON, "tests/bench")))
@@ -152,8 +153,9 @@ def scenarios(names: Iterable[str], *, destroy: str = "never") -> tuple[Step, ..
 
 def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     """The steps of a target of the Makefile."""
-    chosen, alone = names or SHARED_SCENARIOS + OWN_SCENARIOS, OWN_SCENARIOS + FULL_SCENARIOS
-    shared = (ARTIFACTS, *scenarios(name for name in chosen if name not in alone))
+    chosen, alone = names or SHARED_SCENARIOS + BETWEEN_STAGES + OWN_SCENARIOS, OWN_SCENARIOS + FULL_SCENARIOS
+    shared = scenarios(name for name in chosen if name not in alone)
+    walk = (*scenarios(SHARED_SCENARIOS), FAULTS_CORE, *scenarios(BETWEEN_STAGES), *DOWN)
     own = scenarios((name for name in chosen if name in alone), destroy="always")
     fresh = (ARTIFACTS, *scenarios(names or chosen + FULL_SCENARIOS, destroy="always"))
     around = (*SANITY, REPORT, *CLEAN, RULES)
@@ -164,9 +166,9 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
         "down": DOWN,
         "check": CHECK,
         "sanity": SANITY,
-        "molecule": (*shared, *own),
+        "molecule": (ARTIFACTS, *shared, *own),
         "k3s": (ARTIFACTS, K3S),
-        "test": (*CHECK, *around, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
+        "test": (*CHECK, *around, ARTIFACTS, *walk, *own, K3S_CORE),
         "test-full": (*THOROUGH, *around, *fresh, K3S, FRR, *faults),
         "bench": BENCH,
         "bench-stage2": BENCH_STAGE2,
