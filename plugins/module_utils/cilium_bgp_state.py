@@ -58,8 +58,8 @@ class State:
     problems: tuple[str, ...] = ()  # what Cilium itself objects to
 
 
-def look(kube: Kube) -> State:
-    configs = node_configs(kube)
+def look(kube: Kube, hurry: bool = False) -> State:
+    configs = node_configs(kube, hurry)
     told = [item for kind in _CONDITIONS for item in listed(kube, kind)]
     return State(tuple(peer for config in configs for peer in peers_of(config)), tuple(problems(told)))
 
@@ -78,11 +78,16 @@ def listed(kube: Kube, kind: str) -> list[Object]:
     return kube.list(kind, "", version)
 
 
-def node_configs(kube: Kube) -> list[Object]:
-    """The CiliumBGPNodeConfigs, with the agent's own word where the status cannot be the last one."""
+def node_configs(kube: Kube, hurry: bool = False) -> list[Object]:
+    """The CiliumBGPNodeConfigs, with the agent's own word where the status cannot be the last one.
+
+    In a `hurry` the agents are asked of every session that is not up: the status would say so seconds later.
+    """
     configs = listed(kube, "CiliumBGPNodeConfig")
     doubtful = {
-        config["metadata"]["name"] for config in configs if any(peer.state in PASSING for peer in peers_of(config))
+        config["metadata"]["name"]
+        for config in configs
+        if any(peer.state in PASSING or (hurry and not peer.up) for peer in peers_of(config))
     }
     if not doubtful:
         return configs
@@ -107,33 +112,38 @@ def corrected(config: Object, says: str) -> Object:
         states = {peer["peer-address"]: peer["session-state"] for peer in json.loads(says)}
     except (ValueError, TypeError, KeyError):
         return config
-    told = (config.get("status") or {}).get("bgpInstances") or []
+    told = _told(config)
     instances = [
         {
-            **instance,
+            "name": instance["name"],
             "peers": [
-                {**peer, "peeringState": states.get(peer.get("peerAddress"), peer.get("peeringState"))}
+                {**entry, "peeringState": states.get(peer.get("peerAddress"), entry.get("peeringState"))}
                 for peer in instance.get("peers") or []
+                for entry in [told.get((instance["name"], peer["name"]), {"name": peer["name"]})]
             ],
         }
-        for instance in told
+        for instance in (config.get("spec") or {}).get("bgpInstances") or []
     ]
     return {**config, "status": {**(config.get("status") or {}), "bgpInstances": instances}}
 
 
 def peers_of(config: Object) -> list[PeerState]:
     """A node's sessions: those that it is to have, with what the agent says of them."""
-    node = config["metadata"]["name"]
-    told = {
-        (instance["name"], peer["name"]): peer
-        for instance in (config.get("status") or {}).get("bgpInstances") or []
-        for peer in instance.get("peers") or []
-    }
+    node, told = config["metadata"]["name"], _told(config)
     return [
         _peer(node, peer, told.get((instance["name"], peer["name"]), {}))
         for instance in (config.get("spec") or {}).get("bgpInstances") or []
         for peer in instance.get("peers") or []
     ]
+
+
+def _told(config: Object) -> dict[tuple[str, str], Object]:
+    """What the status says, by instance and peer."""
+    return {
+        (instance["name"], peer["name"]): peer
+        for instance in (config.get("status") or {}).get("bgpInstances") or []
+        for peer in instance.get("peers") or []
+    }
 
 
 def _peer(node: str, wanted: Object, seen: Object) -> PeerState:
@@ -237,7 +247,7 @@ def wait(
         return f"missing ({text})"
 
     def once() -> State:
-        state = look(kube)
+        state = look(kube, hurry=True)
         if missing(state, wanted):
             describe(state)
         return state

@@ -95,6 +95,14 @@ def test_a_status_that_missed_the_last_change_is_not_believed() -> None:
     assert state.number_up(kube) == 1
 
 
+def test_who_waits_asks_the_agents_before_they_have_written_it_down() -> None:
+    cluster = Cluster([config("a", udm="active", two=""), config("b", **UP)])
+    cluster.words = {"a": own_word(**UP), "b": AssertionError("its sessions are up")}
+    kube: Any = cluster
+    found = state.wait(kube, state.wanted_sessions(HOME), 1, lambda _text: None, Turned())
+    assert [peer.state for peer in found.peers] == ["established"] * 4
+
+
 @pytest.mark.parametrize(
     "words", [{}, {"a": Unreachable("the pod", seen="gone")}, {"a": "no JSON"}, {"a": "[{}]"}, {"a": "[]"}]
 )
