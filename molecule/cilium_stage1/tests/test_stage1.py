@@ -49,14 +49,6 @@ def unreached(cluster: Cluster, node: str) -> set[str]:
     return set(cluster.nodes()) - reached
 
 
-def test_every_agent_reaches_every_node(cluster: Cluster, members: dict[str, Member]) -> None:
-    deadline = time.monotonic() + 330  # two rounds and a half
-    for node in sorted(members):
-        while missing := unreached(cluster, node):
-            assert time.monotonic() < deadline, f"{node} does not reach {sorted(missing)}"
-            time.sleep(5)
-
-
 def test_kube_proxy_holds_the_service_rules(host: Host) -> None:
     assert "KUBE-SVC-" in host.check_output("iptables-save -t nat")
 
@@ -137,3 +129,12 @@ def test_a_second_run_changes_nothing(everything: Callable[[], dict[str, str]]) 
 
 def test_a_dry_run_on_the_live_cluster_changes_nothing(everything: Callable[[], dict[str, str]]) -> None:
     assert set(untouched(everything, "--check", "--diff").changed.values()) == {0}
+
+
+def test_every_agent_reaches_every_node(cluster: Cluster, members: dict[str, Member]) -> None:
+    """The last test of this file: meanwhile the agents have made their rounds."""
+    deadline = time.monotonic() + 330  # two rounds and a half
+    for node in sorted(members):
+        while missing := unreached(cluster, node):
+            assert time.monotonic() < deadline, f"{node} does not reach {sorted(missing)}"
+            time.sleep(5)
