@@ -45,8 +45,8 @@ def test_the_controller_is_killed_before_it_confirms(ends: Ends, name: str) -> N
 def test_a_router_by_its_command_line_goes_back_as_well(ends: Ends, tmp_path: Path) -> None:
     """There a commit takes itself back only where the router reloads for it, and does not reboot."""
     router, way = ends.lab.hosts["vyos1"], by_command_line(tmp_path, "vyos1")
-    action = ["system", "config-management", "commit-confirm", "action"]
-    vyos_configure(ends, "set", [*action, "reload"])
+    management = ["system", "config-management"]
+    vyos_configure(ends, "set", [*management, "commit-confirm", "action", "reload"])
     try:
         run = ends.router("vyos1", CHANGE, *way, kill_at=BETWEEN)
         killed = time.monotonic()
@@ -58,7 +58,7 @@ def test_a_router_by_its_command_line_goes_back_as_well(ends: Ends, tmp_path: Pa
         assert has_change(router)
         assert ends.router("vyos1", None, *way).succeeded().changed["vyos1"] > 0
     finally:
-        vyos_configure(ends, "delete", action[:-1])
+        vyos_configure(ends, "delete", management)
 
 
 def test_a_unifi_gateway_keeps_what_a_killed_run_sent(ends: Ends) -> None:
