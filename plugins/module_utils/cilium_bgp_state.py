@@ -25,7 +25,8 @@ PASSING = ("open_sent", "open_confirm")
 VERSIONS = ("cilium.io/v2", "cilium.io/v2alpha1")
 # Still there in 1.20, whose newer way, `cilium-dbg shell`, older releases do not have.
 _OWN_WORD = ("cilium-dbg", "bgp", "peers", "-o", "json")
-_CONDITIONS = ("CiliumBGPClusterConfig", "CiliumBGPPeerConfig", "CiliumBGPNodeConfig")
+NODE_CONFIG = "CiliumBGPNodeConfig"
+_CONDITIONS = ("CiliumBGPClusterConfig", "CiliumBGPPeerConfig", NODE_CONFIG)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class State:
 
 
 def look(kube: Kube, hurry: bool = False) -> State:
-    configs = node_configs(kube, hurry)
+    configs = heard(kube, listed(kube, NODE_CONFIG), hurry)
     told = [item for kind in _CONDITIONS for item in listed(kube, kind)]
     return State(tuple(peer for config in configs for peer in peers_of(config)), tuple(problems(told)))
 
@@ -67,7 +68,7 @@ def look(kube: Kube, hurry: bool = False) -> State:
 def number_up(kube: Kube) -> int:
     """How many sessions are up; -1 where nobody can say, as an API server that has just learnt of the kinds."""
     try:
-        return sum(peer.up for config in node_configs(kube) for peer in peers_of(config))
+        return sum(peer.up for config in heard(kube, listed(kube, NODE_CONFIG)) for peer in peers_of(config))
     except Unreachable:
         return -1
 
@@ -78,12 +79,11 @@ def listed(kube: Kube, kind: str) -> list[Object]:
     return kube.list(kind, "", version)
 
 
-def node_configs(kube: Kube, hurry: bool = False) -> list[Object]:
-    """The CiliumBGPNodeConfigs, with the agent's own word where the status cannot be the last one.
+def heard(kube: Kube, configs: list[Object], hurry: bool = False) -> list[Object]:
+    """CiliumBGPNodeConfigs with the agent's own word where the status cannot be the last one.
 
     In a `hurry` the agents are asked of every session that is not up: the status would say so seconds later.
     """
-    configs = listed(kube, "CiliumBGPNodeConfig")
     doubtful = {
         config["metadata"]["name"]
         for config in configs
@@ -93,7 +93,7 @@ def node_configs(kube: Kube, hurry: bool = False) -> list[Object]:
         return configs
     pods = cilium_status.living_pods(kube)
 
-    def heard(config: Object) -> Object:
+    def ask(config: Object) -> Object:
         pod = pods.get(config["metadata"]["name"])
         if config["metadata"]["name"] not in doubtful or pod is None:
             return config
@@ -103,7 +103,7 @@ def node_configs(kube: Kube, hurry: bool = False) -> list[Object]:
             return config
 
     with ThreadPoolExecutor(cilium_status.THREADS) as threads:
-        return list(threads.map(heard, configs))
+        return list(threads.map(ask, configs))
 
 
 def corrected(config: Object, says: str) -> Object:

@@ -18,7 +18,7 @@ TAINT = "node.cilium.io/agent-not-ready"
 # The agent's own status, then the other nodes as it reached them in its last round, which may be minutes ago: the
 # prober runs at its own pace and cannot be hurried (Cilium: pkg/health/server). Absent where health checking is off.
 COMMAND = ("sh", "-c", "cilium-dbg status -o json; echo; cilium-health status -o json 2>/dev/null")
-EXEC_TIMEOUT = 30.0
+_EXEC_TIMEOUT = 30.0
 THREADS = 8
 
 
@@ -133,7 +133,7 @@ def living_pods(kube: Kube, fields: str = "") -> dict[str, Object]:
 
 def asked(kube: Kube, pod: Object, command: t.Sequence[str]) -> str:
     """What a command prints in an agent's pod."""
-    return kube.exec(NAMESPACE, pod["metadata"]["name"], command, "cilium-agent", EXEC_TIMEOUT).stdout
+    return kube.exec(NAMESPACE, pod["metadata"]["name"], command, "cilium-agent", _EXEC_TIMEOUT).stdout
 
 
 def _agent(kube: Kube, node: Object, pod: Object | None) -> Agent:

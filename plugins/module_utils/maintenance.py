@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import maintenance_plan as plans
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_model import WITHDRAWN_LABEL, family_of
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_state import (
+    NODE_CONFIG,
     PeerState,
+    heard,
     listed,
-    node_configs,
     peers_of,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import condition
@@ -75,8 +76,8 @@ def look(kube: Kube, name: str) -> Look:
         )  # fmt: skip
     labels, annotations = node["metadata"].get("labels") or {}, node["metadata"].get("annotations") or {}
     metallb = any(kube.list("DaemonSet", "", "apps/v1", labels=label) for label in METALLB)
-    config = next((item for item in node_configs(kube) if item["metadata"]["name"] == name), None)
-    peers = tuple(peers_of(config)) if config else ()
+    own = [item for item in listed(kube, NODE_CONFIG) if item["metadata"]["name"] == name]
+    peers = tuple(peer for config in heard(kube, own) for peer in peers_of(config))
     addresses = (*_local(kube, name), *_internal(node))
     pods = sort_out(kube.list("Pod", fields=f"spec.nodeName={name}"), Consent())
     seen = Observed(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import versions
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_state import listed, node_configs
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_state import NODE_CONFIG, heard, listed
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import NAMESPACE, Agent, agents
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.maintenance import METALLB
@@ -32,7 +32,7 @@ def lists(kube: Kube, cilium: versions.Minor) -> Lists:
         services=kube.list("Service"),
         leases=kube.list("Lease", NAMESPACE, "coordination.k8s.io/v1"),
         node_configs=kube.list("CiliumNodeConfig", NAMESPACE, versions.api_version("CiliumNodeConfig", cilium)),
-        bgp_nodes=node_configs(kube),
+        bgp_nodes=heard(kube, listed(kube, NODE_CONFIG)),
         bgp_clusters=listed(kube, "CiliumBGPClusterConfig"),
         metallb=any(kube.list("DaemonSet", "", _APPS, labels=label) for label in METALLB),
         config_map=kube.get("ConfigMap", CONFIG_MAP, NAMESPACE),

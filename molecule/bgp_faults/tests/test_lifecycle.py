@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from meshlab import frr
 from meshlab.cluster import Cluster
-from meshlab.ends import Cut, Ends, by_command_line, wait
+from meshlab.ends import Cut, Ends, by_command_line, configure, wait
 from meshlab.host import Host
 
 testinfra_hosts = ["local://"]
@@ -46,7 +45,7 @@ def test_a_router_by_its_command_line_goes_back_as_well(ends: Ends, tmp_path: Pa
     """There a commit takes itself back only where the router reloads for it, and does not reboot."""
     router, way = ends.lab.hosts["vyos1"], by_command_line(tmp_path, "vyos1")
     management = ["system", "config-management"]
-    vyos_configure(ends, "set", [*management, "commit-confirm", "action", "reload"])
+    configure(ends.lab, router, "set", [*management, "commit-confirm", "action", "reload"])
     try:
         run = ends.router("vyos1", CHANGE, *way, kill_at=BETWEEN)
         killed = time.monotonic()
@@ -58,7 +57,7 @@ def test_a_router_by_its_command_line_goes_back_as_well(ends: Ends, tmp_path: Pa
         assert has_change(router)
         assert ends.router("vyos1", None, *way).succeeded().changed["vyos1"] > 0
     finally:
-        vyos_configure(ends, "delete", management)
+        configure(ends.lab, router, "delete", management)
 
 
 def test_a_unifi_gateway_keeps_what_a_killed_run_sent(ends: Ends) -> None:
@@ -106,7 +105,7 @@ def test_changes_by_hand_are_drift(ends: Ends) -> None:
     lines.append(f"neighbor {group} maximum-prefix 7")
     frr1.run(["vtysh", *(word for line in lines for word in ("-c", line))])
     path = ["protocols", "bgp", "peer-group", group, "address-family", "ipv4-unicast", "maximum-prefix"]
-    vyos_configure(ends, "set", [*path, "9"])
+    configure(ends.lab, vyos1, "set", [*path, "9"])
     dry = ends.play("--check").succeeded()
     said = " ".join(dry.output.split())
     assert "maximum-prefix 7" in said and "maximum-prefix 9" in said
@@ -116,20 +115,6 @@ def test_changes_by_hand_are_drift(ends: Ends) -> None:
     assert mended.changed["frr1"] > 0 and mended.changed["vyos1"] > 0 and mended.changed["udm"] == 0
     assert set(ends.play().succeeded().changed.values()) == {0}
     assert {name: ends.drops(name, ends.lab.hosts["client"].ip) for name in before} == before
-
-
-def vyos_configure(ends: Ends, op: str, path: list[str]) -> None:
-    """What somebody does at the router's own console."""
-    router = ends.lab.hosts["vyos1"]
-    key = json.loads((ends.lab.paths.root / "secrets.json").read_text())["meshlab_vyos_key"]
-    data = json.dumps([{"op": op, "path": path}])
-    url = "https://127.0.0.1/configure"
-    answer = router.run(["curl", "-gksS", "--fail", "-F", f"data={data}", "-F", f"key={key}", url]).stdout
-    assert json.loads(answer)["success"], answer
-    answer = router.run(
-        ["curl", "-gksS", "-F", 'data={"op": "save"}', "-F", f"key={key}", "https://127.0.0.1/config-file"]
-    ).stdout
-    assert json.loads(answer)["success"], answer
 
 
 def test_a_router_leaves_the_inventory_and_returns(ends: Ends, cluster: Cluster) -> None:

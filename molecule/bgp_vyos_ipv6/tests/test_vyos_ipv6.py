@@ -134,14 +134,6 @@ def test_cluster_ips_and_pods_answer_the_client(lab: Lab, cluster: Cluster, web:
 # -- changes by hand, either way to a router, and routers that go
 
 
-def configure(router: Host, key: str, op: str, path: list[str]) -> None:
-    """What somebody does by hand, or by the API. Saved, as people do."""
-    for endpoint, data in (("configure", {"op": op, "path": path}), ("config-file", {"op": "save"})):
-        form = ["-F", f"data={json.dumps(data)}", "-F", f"key={key}"]
-        answer = router.run(["curl", "-ksS", *form, f"https://[::1]/{endpoint}"]).stdout
-        assert json.loads(answer)["success"], answer
-
-
 @pytest.fixture
 def by_command_line(tmp_path: Path) -> tuple[str, ...]:
     """vyos2 so; all else stays as the lab's inventory says."""
@@ -152,15 +144,14 @@ def test_changes_by_hand_are_found_and_mended_by_either_way(
     play: Play, lab: Lab, members: dict[str, Host], by_command_line: tuple[str, ...]
 ) -> None:
     """vyos1 by its HTTP API, vyos2 by its command line, which comes to the same as the API did before."""
-    key = json.loads((lab.paths.root / "secrets.json").read_text())["meshlab_vyos_key"]
     routers = list(lab.routers.values())
     before = frr.fingerprint(lab.routers)
     group = f"MW-LAB-{lab.paths.prefix.upper()}-IPV6"
     limit = ["protocols", "bgp", "peer-group", group, "address-family", "ipv6-unicast", "maximum-prefix"]
     foreign = ["protocols", "static", "route6", "2001:db8:52::/48", "blackhole"]
     for router in routers:
-        configure(router, key, "set", [*limit, "77"])
-        configure(router, key, "set", foreign)
+        ends.configure(lab, router, "set", [*limit, "77"])
+        ends.configure(lab, router, "set", foreign)
     changed = frr.fingerprint(lab.routers)
 
     dry = play(BGP, *by_command_line, "--check", "--diff").succeeded()
@@ -173,7 +164,7 @@ def test_changes_by_hand_are_found_and_mended_by_either_way(
     for router in routers:
         frr.wait_established(router, "ipv6", {host.ip for host in members.values()}, seconds=60)
         assert "2001:db8:52::/48" in router.run(["vtysh", "-c", "show running-config"]).stdout, "not ours to remove"
-        configure(router, key, "delete", foreign)
+        ends.configure(lab, router, "delete", foreign)
     configurations = {thing for thing in before if thing.endswith("running-config")}
     after = frr.fingerprint(lab.routers)
     assert {thing: after[thing] for thing in configurations} == {thing: before[thing] for thing in configurations}

@@ -98,6 +98,15 @@ def by_command_line(directory: Path, router: str) -> tuple[str, ...]:
     return ("-i", str(file))
 
 
+def configure(lab: Lab, router: Host, op: str, path: Sequence[str]) -> None:
+    """What somebody does at a VyOS router's own console, or by its API. Saved, as people do."""
+    key = json.loads((lab.paths.root / "secrets.json").read_text())["meshlab_vyos_key"]
+    for endpoint, data in (("configure", {"op": op, "path": list(path)}), ("config-file", {"op": "save"})):
+        form = ["-F", f"data={json.dumps(data)}", "-F", f"key={key}"]
+        answer = router.run(["curl", "-ksS", *form, f"https://localhost/{endpoint}"]).stdout
+        assert json.loads(answer)["success"], answer
+
+
 def extra(variables: dict[str, object] | None) -> tuple[str, ...]:
     return ("--extra-vars", json.dumps(variables)) if variables else ()
 
