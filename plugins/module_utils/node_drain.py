@@ -13,6 +13,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
     Unreachable,
     sentences,
 )
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_names import leave_service
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import (
     Consent,
     PodRef,
@@ -25,6 +26,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 
 _INTERVAL = 1.0
 _RETRY = 5.0  # seconds until a refused eviction is asked for again, as kubectl has it
+_NAMES = 120.0  # seconds until name servers are out of their service
 _CONSENTS = "say maintenance_delete_emptydir=true or maintenance_force=true if that may be, or move them by hand"
 
 Say = t.Callable[[str], None]
@@ -48,6 +50,7 @@ class _Drain:
         self._seen: dict[str, str] = {}
         self._told = ""
         self._first: frozenset[str] | None = None
+        self._names_served = False
 
     def look(self) -> Sorted:
         found = sort_out(self._kube.list("Pod", fields=f"spec.nodeName={self._node}"), self._consent)
@@ -63,6 +66,9 @@ class _Drain:
                 MeshwrightError(f"the pod {pod}", host=self._node, seen=f"not to be moved: {why}", remedy=_CONSENTS)
                 for pod, why in found.refused
             ))  # fmt: skip
+        if not self._names_served:
+            leave_service(self._kube, self._node, _NAMES, self._clock, self._say)
+            self._names_served = True
         self._seen.update({pod.uid: str(pod) for pod in found.to_go})
         for pod in found.to_go:
             if not pod.leaving and self._due(pod):

@@ -11,6 +11,8 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.selectors im
 Object = dict[str, t.Any]
 
 MIRROR = "kubernetes.io/config.mirror"
+# On a name server that was taken out of its service because it is to go: another one was made for it already.
+RETIRED_LABEL = "meshwright.k3s-cilium/retired"
 _CORDON = "node.kubernetes.io/unschedulable"
 _DONE = ("Succeeded", "Failed")
 
@@ -83,7 +85,7 @@ def why_it_stays(pod: Object) -> str:
 def _loses(pod: Object, consent: Consent) -> str:
     if is_done(pod):
         return ""
-    if not controller_of(pod) and not consent.bare:
+    if not controller_of(pod) and not consent.bare and not is_retired(ref_of(pod)):
         return "no controller would make it again"
     volumes = [volume["name"] for volume in pod["spec"].get("volumes") or [] if "emptyDir" in volume]
     if volumes and not consent.emptydir:
@@ -93,6 +95,10 @@ def _loses(pod: Object, consent: Consent) -> str:
 
 def is_done(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in _DONE
+
+
+def is_retired(pod: PodRef) -> bool:
+    return RETIRED_LABEL in pod.labels
 
 
 def controller_of(pod: Object) -> str:
@@ -132,6 +138,12 @@ def budgets_of(pod: PodRef, budgets: t.Iterable[Object]) -> list[str]:
 def _counts(budget: Object, pod: PodRef) -> bool:
     selector = (budget.get("spec") or {}).get("selector")
     return selector is not None and selects(selector, pod.labels)
+
+
+def forbidding(pod: PodRef, budgets: t.Iterable[Object]) -> bool:
+    """Whether one that counts it allows no disruption for now."""
+    mine = [item for item in budgets if item["metadata"]["namespace"] == pod.namespace and _counts(item, pod)]
+    return any(int((item.get("status") or {}).get("disruptionsAllowed", 0)) < 1 for item in mine)
 
 
 def _number(budget: Object, name: str) -> str:

@@ -13,6 +13,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.findings imp
     refuse,
     warn,
 )
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import is_retired
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.selectors import selects
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import Budget, Facts, Node, Pod
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_plan import Options
@@ -116,7 +117,7 @@ def _budget(budget: Budget, pods: t.Sequence[Pod]) -> Findings:
 def _losses(node: Node, accept: Accept) -> Findings:
     host = node.host or node.name
     pods = [pod for pod in node.moving if not pod.done and not pod.ref.leaving]
-    bare = [str(pod.ref) for pod in pods if not pod.owner]
+    bare = [str(pod.ref) for pod in pods if not pod.owner and not is_retired(pod.ref)]
     data = [f"{pod.ref} ({', '.join(pod.emptydirs)})" for pod in pods if pod.emptydirs]
     local = [f"{pod.ref} ({', '.join(pod.local_volumes)})" for pod in pods if pod.local_volumes]
     rows = (

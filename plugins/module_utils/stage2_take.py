@@ -30,8 +30,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 
 _OPERATOR = "io.cilium/app=operator"
 _DNS = "coredns"
-_HOSTNAME = "kubernetes.io/hostname"
-_GRACE = 5  # seconds, by which all nodes know that a pod is on its way out
 
 
 def mark(kube: Kube, node: str, stage: int | None = None, claimed: bool | None = None) -> None:
@@ -108,39 +106,14 @@ def restart_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
 
 
 def scale_dns(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
-    """Twice, on different nodes where there are several, and each for some seconds more when it is to go.
-
-    CoreDNS stops listening as soon as it is told to end, while nodes still send to it until they have heard of that.
-    """
-    deployment = kube.get("Deployment", _DNS, NAMESPACE, "apps/v1")
-    if deployment is None:
+    """Twice; a drain takes those that leave out of their service first, so where they run does not matter."""
+    if kube.get("Deployment", _DNS, NAMESPACE, "apps/v1") is None:
         raise MeshwrightError(
             f"the Deployment {NAMESPACE}/{_DNS}", seen="missing", wanted="k3s' CoreDNS",
             remedy="leave stage2_scale_dns out where another name server is used",
         )
-    pod = {**_spread(deployment), **_gentle(deployment)}
-    patch = {"spec": {"replicas": 2, **({"template": {"spec": pod}} if pod else {})}}
-    kube.merge("Deployment", _DNS, patch, NAMESPACE, "apps/v1")
+    kube.merge("Deployment", _DNS, {"spec": {"replicas": 2}}, NAMESPACE, "apps/v1")
     _wait_deployment(kube, _DNS, timeout, clock)
-
-
-def _spread(deployment: Object) -> Object:
-    """Where nothing says yet that its pods should be on different nodes."""
-    spec = deployment["spec"]["template"]["spec"]
-    if spec.get("topologySpreadConstraints") or (spec.get("affinity") or {}).get("podAntiAffinity"):
-        return {}
-    term = {"topologyKey": _HOSTNAME, "labelSelector": deployment["spec"]["selector"]}
-    rule = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
-    return {"affinity": {"podAntiAffinity": rule}}
-
-
-def _gentle(deployment: Object) -> Object:
-    """A pause before the end, by the kubelet: CoreDNS' image has no shell to sleep in."""
-    containers = deployment["spec"]["template"]["spec"].get("containers") or []
-    if not containers or any(container.get("lifecycle") for container in containers):
-        return {}
-    pause = {"preStop": {"sleep": {"seconds": _GRACE}}}
-    return {"containers": [{**container, "lifecycle": pause} for container in containers]}
 
 
 def renew(kube: Kube, node: str, namespace: str, name: str, timeout: float, clock: Clock = CLOCK) -> None:

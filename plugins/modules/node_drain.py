@@ -12,6 +12,8 @@ version_added: 0.2.0
 description:
   - Evicts all pods that can move, asks again where a PodDisruptionBudget forbids it for now, and waits until they are
     gone, not merely told to go. Shows how far it is.
+  - Name servers of the service C(kube-system/kube-dns) lose its labels some seconds before they are evicted, where
+    another one serves, so that no query is lost; another one is made for each.
   - Pods of DaemonSets and static pods stay. A pod that tolerates the cordon is evicted once; its successor may stay.
   - Nothing is evicted while there are pods that would lose something without consent.
   - When the time is over, it names each pod that is left, and the budget that keeps it with what it allows.
