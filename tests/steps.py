@@ -28,7 +28,7 @@ PLAY = ("ansible-playbook", "-i", "inventories/lab")
 # the ones that only `make test-full` runs.
 SHARED_SCENARIOS = ("default", "k3s_ha", "cilium_stage1", "bgp_udm")
 OWN_SCENARIOS = ("greenfield_stage2", "bgp_vyos_ipv6")
-FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2", "stage2", "stage2_faults", "migrate_flannel")
+FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2", "stage2", "stage2_walk", "migrate_flannel")
 
 
 @dataclass(frozen=True)

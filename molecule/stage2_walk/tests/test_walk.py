@@ -1,6 +1,7 @@
-"""A budget that no drain can ever meet, told before anything is changed; and a controller that is killed on the way.
+"""Stage 1, stage 2, back, stage 2 again, on one cluster and under light probes; with two faults on the way.
 
-The second one ends at stage 2. More faults, each on a way of its own, are in tests/faults.
+A budget that no drain can ever meet is told before anything is changed; a controller is killed in the middle. More
+faults, each on a way of its own, are in tests/faults; probes at full rate are the scenario stage2's.
 """
 
 from __future__ import annotations
@@ -14,16 +15,13 @@ from meshlab import fingerprint, stages
 from meshlab.cluster import Cluster
 from meshlab.host import Host
 from meshlab.lab import Lab
-from meshlab.rollout import STAGE2, begins, go
-from meshlab.service_probes import ServiceProbes
+from meshlab.rollout import BACK, STAGE2, begins, go
+from meshlab.service_probes import Seen, ServiceProbes
 from meshlab.workload import Workload
 
 testinfra_hosts = ["local://"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def at_stage_1(cluster: Cluster, members: dict[str, Host]) -> None:
-    assert stages.problems(cluster, members, 1) == []
+# So much is asked a second from pods and from hosts: all of them, and the rollout, share one machine with the nodes.
+RATE, HOST_RATE = 4.0, 1.0
 
 
 @pytest.fixture
@@ -40,7 +38,10 @@ def never(lab: Lab, cluster: Cluster) -> Iterator[str]:
         yield f"{workload.namespace}/all"
 
 
-def test_a_budget_that_never_allows_is_refused_up_front(lab: Lab, members: dict[str, Host], never: str) -> None:
+def test_a_budget_that_never_allows_is_refused_up_front(
+    lab: Lab, cluster: Cluster, members: dict[str, Host], never: str
+) -> None:
+    assert stages.problems(cluster, members, 1) == []
     before = fingerprint.of_hosts(members) | fingerprint.of_cluster(lab.paths.kubeconfig)
     rolled = go(lab, STAGE2, name="never")
     said = " ".join(rolled.run.refused().output.split())
@@ -56,7 +57,7 @@ def test_a_controller_that_was_killed_is_followed_by_the_next(
 ) -> None:
     """In the second node's turn, when its agent has just been told to go: the worst moment of pass one."""
     first, second = sorted(name for name, host in members.items() if host.role == "server")[:2]
-    with ServiceProbes(lab, "killed") as running:
+    with ServiceProbes(lab, "killed", RATE, HOST_RATE) as running:
         killed = go(lab, STAGE2, name="killed", kill_at=begins(second, "replaced"))
         assert killed.run.returncode == -9, killed.run.tail()
         assert cluster.nodes()[second].spec.unschedulable, "out of traffic, as it was left"
@@ -64,14 +65,28 @@ def test_a_controller_that_was_killed_is_followed_by_the_next(
         rest = go(lab, STAGE2, name="killed-rest")
         rest.run.succeeded()
     rest.report(killed.log, running.log)
-    print(f"killed after {killed.run.seconds:.0f} s, gone on with in {rest.run.seconds:.0f} s\n{running.seen}")
+    print(f"killed after {killed.run.seconds:.0f} s, gone on with in {rest.run.seconds:.0f} s")
     assert {"cordon", "drain", "restart"} & set(rest.names(first)) == set(), "done twice"
     assert "drain" not in rest.names(second), "drained twice"
     assert "uncordon" in rest.names(second)
     assert stages.problems(cluster, members, 2) == []
-    assert running.seen.promised.failed == 0, running.seen.failures()[:20]
-
-
-def test_every_kind_of_service_is_answered(lab: Lab, cluster: Cluster) -> None:
+    unnoticed(running.seen)
     with stages.Kinds(lab, cluster) as kinds:
         assert kinds.unanswered() == []
+
+
+@pytest.mark.parametrize(("direction", "stage"), [(BACK, 1), (STAGE2, 2)])
+def test_back_and_there_again(lab: Lab, cluster: Cluster, members: dict[str, Host], direction: str, stage: int) -> None:
+    with ServiceProbes(lab, f"{direction}-walk", RATE, HOST_RATE) as running:
+        rolled = go(lab, direction, name=f"{direction}-walk")
+        rolled.run.succeeded()
+    rolled.report(running.log)
+    print(f"to stage {stage} in {rolled.run.seconds:.0f} s")
+    assert stages.problems(cluster, members, stage) == []
+    unnoticed(running.seen)
+
+
+def unnoticed(seen: Seen) -> None:
+    print(seen)
+    assert seen.promised.sent > 0
+    assert seen.promised.failed == 0, seen.failures()[:20]
