@@ -15,10 +15,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
 import random
 import signal
 import struct
 import sys
+import threading
 import time
 import typing as t
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ TCP, HTTP, DNS = "tcp", "http", "dns"
 _MOST_SECONDS = 86400.0
 _MOST_PER_SECOND = 200.0
 _BYTES = 65536
+_CATCH_UP = 5.0  # seconds
 # So often in a row a way has to work before it counts: a new service is known on one node earlier than on another.
 _IN_A_ROW = 10
 
@@ -186,10 +189,15 @@ async def probe(target: Target, say: Say, stop: asyncio.Event, seconds: float, d
     await _settled(target, say, stop)
     await _pause(stop, delay)
     told = {"probe": target.name, "kind": target.kind, "target": target.address, "interval": target.interval}
-    say({"event": "probe", "time": round(time.time(), 4), **told})
-    begin, number = time.monotonic(), 0
+    began, begin, number, stopped = time.time(), time.monotonic(), 0, False
+    say({"event": "probe", "time": round(began, 4), **told})
     flow, running = _Flow(target), set()
-    while not stop.is_set() and number * target.interval < seconds:
+    while number * target.interval < seconds:
+        if stop.is_set() and not stopped:  # what was due by now goes out yet, if that does not take long
+            stopped, seconds = True, time.monotonic() - begin
+            continue
+        if stopped and time.monotonic() - begin > seconds + _CATCH_UP:
+            break
         if target.kind == ESTABLISHED:
             if not await _sample(target, say, flow.ask):
                 flow.close()
@@ -199,11 +207,10 @@ async def probe(target: Target, say: Say, stop: asyncio.Event, seconds: float, d
             task.add_done_callback(running.discard)
         number += 1
         await _pause(stop, begin + number * target.interval - time.monotonic())
-    ended = time.time()
     if running:
         await asyncio.wait(running)
     flow.close()
-    say({"event": "probe_ended", "time": round(ended, 4), "probe": target.name})
+    say({"event": "probe_ended", "time": round(began + seconds, 4), "probe": target.name})
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
@@ -250,13 +257,35 @@ async def _main(spec: t.Mapping[str, t.Any], out: t.TextIO) -> None:
             loop.remove_reader(sys.stdin.fileno())
             stop.set()
 
-    def say(found: dict[str, t.Any]) -> None:
-        out.write(json.dumps(found) + "\n")
-        out.flush()
-
     if out is sys.stdout:
         loop.add_reader(sys.stdin.fileno(), read)
-    await run([Target(**one) for one in spec["probes"]], float(spec.get("seconds", 60)), say, stop)
+    with _Lines(out) as lines:
+        await run([Target(**one) for one in spec["probes"]], float(spec.get("seconds", 60)), lines.say, stop)
+
+
+class _Lines:
+    """Written aside: a disk that is slow for a second would make requests late, which counts as missing ones."""
+
+    def __init__(self, out: t.TextIO) -> None:
+        self._out = out
+        self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def say(self, found: dict[str, t.Any]) -> None:
+        self._waiting.put(json.dumps(found) + "\n")
+
+    def __enter__(self) -> _Lines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.put("")
+        self._thread.join()
+
+    def _write(self) -> None:
+        while line := self._waiting.get():
+            self._out.write(line)
+            self._out.flush()
 
 
 def _program(spec: str, log: str = "") -> None:

@@ -135,8 +135,10 @@ def quantile(ordered: t.Sequence[float], share: float) -> float | None:
 
 
 def _end(probe: Probe, end: float) -> float:
-    last = probe.samples[-1].time if probe.samples else (probe.begin or end)
-    return max(last, probe.end) if probe.end is not None else max(last, end)
+    """One that was late sends what was due by its end after it."""
+    if probe.end is not None:
+        return probe.end
+    return max(probe.samples[-1].time if probe.samples else (probe.begin or end), end)
 
 
 def complete(probe: Probe, end: float) -> tuple[Sample, ...]:

@@ -195,6 +195,29 @@ def test_nothing_counts_before_a_way_has_worked_for_a_while() -> None:
     assert not any(sample.error for sample in seen.samples) and run_probes.judge(seen, 0).missing == 0
 
 
+@pytest.mark.parametrize("kind", ["new", "established"])
+def test_one_that_was_held_up_when_it_is_stopped_catches_up(kind: str) -> None:
+    """What was due is sent late then, and not missing."""
+    lines: list[dict[str, Any]] = []
+
+    async def go() -> None:
+        stop = asyncio.Event()
+
+        def say(found: dict[str, Any]) -> None:
+            lines.append(found)
+            if len(lines) == 5:
+                time.sleep(0.4)
+                stop.set()
+
+        async with serving(answer) as port:
+            await probe_service.run([Target("p", LOCAL, port, "http", kind, rate=50)], 60, say, stop)
+
+    asyncio.run(go())
+    (seen,) = run_probes.read([json.dumps(line) for line in lines])
+    assert len(seen.samples) >= 20 and not any(sample.error for sample in seen.samples)
+    assert run_probes.judge(seen, 0).failed == 0
+
+
 def test_a_way_that_never_works_is_counted_after_all() -> None:
     lines: list[dict[str, Any]] = []
     target = Target("p", LOCAL, 1, rate=50, settle=0.1)
