@@ -24,6 +24,7 @@ _FROM = " from "
 _PROTOCOLS: t.Mapping[str, str] = {NAMES: DNS, KUBERNETES: TCP, POD_TO_POD: HTTP}
 # Of what a connection is kept as well, where it answers by HTTP.
 _HELD = (LOAD_BALANCER, CLUSTER_IP, POD_TO_POD)
+_FLOWS = 0.25  # of the rate: a break of a connection that is kept lasts until the next request in any case
 # What nothing may happen to while a node is out; a NodePort is asked on the very node that is being changed, and the
 # `kubernetes` Service leads to a server that restarts.
 PROMISED = (LOAD_BALANCER, CLUSTER_IP, NAMES, POD_TO_POD)
@@ -91,7 +92,9 @@ def kind_of(name: str) -> str:
 
 def spec(found: t.Iterable[Way], seconds: float, rate: float, settle: float = 0.0) -> dict[str, t.Any]:
     """What probe_service is given, for the ways of one place."""
-    return {"seconds": seconds, "probes": [asdict(replace(way.target, rate=rate, settle=settle)) for way in found]}
+    rates = {ESTABLISHED: rate * _FLOWS}
+    targets = (replace(way.target, rate=rates.get(way.target.kind, rate), settle=settle) for way in found)
+    return {"seconds": seconds, "probes": [asdict(target) for target in targets]}
 
 
 @dataclass(frozen=True)

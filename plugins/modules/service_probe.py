@@ -65,7 +65,7 @@ options:
     type: str
     default: ""
   rate:
-    description: Requests a second by each way.
+    description: New connections a second by each way. In one that is kept it is asked a quarter as often.
     type: float
     default: 20.0
   host_rate:

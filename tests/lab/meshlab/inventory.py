@@ -33,7 +33,7 @@ def build(paths: Paths, shape: Topology, hosts: Iterable[Host], release: Release
         members[GROUPS[host.role]].append(host.hostname)
     versions = {spec.name: spec.version for spec in shape.hosts}
     hostvars = {host.hostname: _hostvars(paths, host, versions[host.hostname], secret) for host in hosts}
-    variables = _variables(paths, hosts, release) | _of_families(shape) | secret
+    variables = _variables(paths, hosts, release) | _of_families(shape) | secret | dict(shape.variables)
     return _with_groups(members, hostvars, variables)
 
 

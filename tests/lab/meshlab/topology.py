@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from meshlab.errors import LabError
 from meshlab.network import FAMILIES, IPV4
@@ -28,6 +30,7 @@ class Topology:
     name: str
     hosts: tuple[HostSpec, ...]
     families: tuple[str, ...] = (IPV4,)
+    variables: Mapping[str, Any] = field(default_factory=dict)  # of all its hosts
 
     @property
     def routers(self) -> tuple[HostSpec, ...]:
@@ -47,7 +50,7 @@ def load(name: str, directory: Path = DIRECTORY) -> Topology:
     hosts = tuple(HostSpec(**entry) for entry in content["hosts"])
     families = tuple(content.get("families", [IPV4]))
     _check(name, hosts, families)
-    return Topology(name, hosts, families)
+    return Topology(name, hosts, families, content.get("variables", {}))
 
 
 def _check(name: str, hosts: tuple[HostSpec, ...], families: tuple[str, ...]) -> None:

@@ -110,7 +110,7 @@ def test_each_host_gets_its_own_part() -> None:
     assert (outside["name"], outside["pod"]) == ("outside", "") and outside["spec"]["seconds"] == 60
     pod, host = probing.parts(found, "one", {"one": "uid"}, pace)
     assert (pod["name"], pod["pod"], host["name"], host["pod"]) == ("pod", "uid", "host", "")
-    assert {probe["rate"] for probe in host["spec"]["probes"]} == {5}
+    assert {(probe["kind"], probe["rate"]) for probe in host["spec"]["probes"]} == {("new", 5), ("established", 1.25)}
     assert {probe["settle"] for probe in pod["spec"]["probes"]} == {9}
     assert [part["name"] for part in probing.parts(found, "one", {}, probing.Pace(rates={"host": 0}))] == []
     assert json.loads(json.dumps(pod)) == pod
