@@ -13,6 +13,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
     migrate_read,
     migrate_take,
     migrate_tell,
+    stage2_dns,
     stage2_take,
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import migrate_steps as steps
@@ -85,7 +86,7 @@ class _Taking:
         return {"changed": True}
 
     def _dns(self) -> Answer:
-        stage2_take.scale_dns(self._kube, self._timeout)
+        stage2_dns.scale(self._kube, self._timeout)
         return {"changed": True}
 
     def _dismiss(self) -> Answer:

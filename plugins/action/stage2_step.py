@@ -8,6 +8,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
+    stage2_dns,
     stage2_door,
     stage2_guard,
     stage2_take,
@@ -131,7 +132,7 @@ class _Taking:
         return {"changed": True}
 
     def _dns(self) -> Answer:
-        stage2_take.scale_dns(self._kube, self._timeout)
+        stage2_dns.scale(self._kube, self._timeout)
         return {"changed": True}
 
     def _node_config(self) -> Answer:

@@ -3,8 +3,8 @@
 
 Each agent writes its status every five seconds (Cilium: pkg/bgp/manager/reconciler/crd_status.go), so this view may be
 that old. It may also be older: what is written was read when a session changed, and at times that was the moment before
-(seen with 1.20: `open_confirm` for minutes after `Peer Up` in the agent's log). Where the status has a session in a
-state that none stays in, its agent is asked itself.
+(seen with 1.20: `open_confirm` for minutes after `Peer Up` in the agent's log; a service's address that was long
+withdrawn among those announced). Where the status is doubted, its agent is asked itself.
 """
 
 from __future__ import annotations
@@ -59,8 +59,26 @@ class State:
     problems: tuple[str, ...] = ()  # what Cilium itself objects to
 
 
-def look(kube: Kube, hurry: bool = False) -> State:
-    configs = heard(kube, listed(kube, NODE_CONFIG), hurry)
+Doubt = t.Callable[[PeerState], bool]
+
+
+def passing(peer: PeerState) -> bool:
+    """In a state that none stays in."""
+    return peer.state in PASSING
+
+
+def not_up(peer: PeerState) -> bool:
+    """For who waits for it: the status would say so seconds later."""
+    return not peer.up
+
+
+def always(_peer: PeerState) -> bool:
+    """For who is about to complain."""
+    return True
+
+
+def look(kube: Kube, doubt: Doubt = passing) -> State:
+    configs = heard(kube, listed(kube, NODE_CONFIG), doubt)
     told = [item for kind in _CONDITIONS for item in listed(kube, kind)]
     return State(tuple(peer for config in configs for peer in peers_of(config)), tuple(problems(told)))
 
@@ -79,16 +97,9 @@ def listed(kube: Kube, kind: str) -> list[Object]:
     return kube.list(kind, "", version)
 
 
-def heard(kube: Kube, configs: list[Object], hurry: bool = False) -> list[Object]:
-    """CiliumBGPNodeConfigs with the agent's own word where the status cannot be the last one.
-
-    In a `hurry` the agents are asked of every session that is not up: the status would say so seconds later.
-    """
-    doubtful = {
-        config["metadata"]["name"]
-        for config in configs
-        if any(peer.state in PASSING or (hurry and not peer.up) for peer in peers_of(config))
-    }
+def heard(kube: Kube, configs: list[Object], doubt: Doubt = passing) -> list[Object]:
+    """CiliumBGPNodeConfigs with the agent's own word where the status of any session is doubted."""
+    doubtful = {config["metadata"]["name"] for config in configs if any(map(doubt, peers_of(config)))}
     if not doubtful:
         return configs
     pods = cilium_status.living_pods(kube)
@@ -109,7 +120,7 @@ def heard(kube: Kube, configs: list[Object], hurry: bool = False) -> list[Object
 def corrected(config: Object, says: str) -> Object:
     """A node's configuration whose status has its sessions as `cilium-dbg bgp peers -o json` has them."""
     try:
-        states = {peer["peer-address"]: peer["session-state"] for peer in json.loads(says)}
+        words = {peer["peer-address"]: _own_word(peer) for peer in json.loads(says)}
     except (ValueError, TypeError, KeyError):
         return config
     told = _told(config)
@@ -117,7 +128,7 @@ def corrected(config: Object, says: str) -> Object:
         {
             "name": instance["name"],
             "peers": [
-                {**entry, "peeringState": states.get(peer.get("peerAddress"), entry.get("peeringState"))}
+                {**entry, **words.get(peer.get("peerAddress"), {})}
                 for peer in instance.get("peers") or []
                 for entry in [told.get((instance["name"], peer["name"]), {"name": peer["name"]})]
             ],
@@ -125,6 +136,16 @@ def corrected(config: Object, says: str) -> Object:
         for instance in (config.get("spec") or {}).get("bgpInstances") or []
     ]
     return {**config, "status": {**(config.get("status") or {}), "bgpInstances": instances}}
+
+
+def _own_word(peer: Object) -> Object:
+    """What the status would say of a session."""
+    timers = {
+        "appliedHoldTimeSeconds": peer.get("applied-hold-time-seconds"),
+        "appliedKeepaliveSeconds": peer.get("applied-keep-alive-time-seconds"),
+    }
+    counts = {"routeCount": peer["families"]} if "families" in peer else {}
+    return {"peeringState": peer["session-state"], "timers": timers, **counts}
 
 
 def peers_of(config: Object) -> list[PeerState]:
@@ -247,7 +268,7 @@ def wait(
         return f"missing ({text})"
 
     def once() -> State:
-        state = look(kube, hurry=True)
+        state = look(kube, not_up)
         if missing(state, wanted):
             describe(state)
         return state

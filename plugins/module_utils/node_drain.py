@@ -67,7 +67,7 @@ class _Drain:
                 for pod, why in found.refused
             ))  # fmt: skip
         if not self._names_served:
-            leave_service(self._kube, self._node, _NAMES, self._clock, self._say)
+            leave_service(self._kube, self._node, _NAMES, self._clock, self._say, self._grace)
             self._names_served = True
         self._seen.update({pod.uid: str(pod) for pod in found.to_go})
         for pod in found.to_go:

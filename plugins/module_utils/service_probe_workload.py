@@ -19,7 +19,7 @@ WEB, ASK = "probe-web", "probe-from"
 REPLICAS = 2
 PORT, SERVICE_PORT = 8080, 80
 # Nodes and routers may send for a moment to a pod that goes: it answers until they know.
-_LINGER, _GRACE = 5, 10
+_LINGER, _GRACE = 10, 15
 
 
 def objects(namespace: str, image: str, load_balancer: bool, service: bool = True) -> Objects:

@@ -13,6 +13,8 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_p
 STAGE_LABEL = "meshwright.k3s-cilium/stage"
 # On a node that the rollout has in hand: a node that is out without it was taken out by somebody for other reasons.
 WORK_MARK = "meshwright.k3s-cilium/rollout"
+# On CoreDNS' Deployment while its pods are exchanged: what it said before.
+DNS_MARK = "meshwright.k3s-cilium/dns"
 CONFIG_NAME = "meshwright-stage-{stage}"  # of the CiliumNodeConfig for the nodes with that label
 RECORD_NAME = "meshwright-stage"  # of the Secret that says where the way back leads: values may hold secrets
 
@@ -156,7 +158,7 @@ class Facts:
     members: int = 0  # of etcd
     budgets: tuple[Budget, ...] = ()
     services: tuple[Service, ...] = ()
-    dns_replicas: int | None = None  # of CoreDNS; None: no Deployment of that name
+    dns_replicas: int | None = None  # of CoreDNS, 1 while they are exchanged; None: no Deployment of that name
     kubernetes: str = ""
     api_host: str = "127.0.0.1"  # k8sServiceHost
     service_cidrs: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.maintenance import announcers, holders
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.selectors import selects
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import (
+    DNS_MARK,
     STAGE_LABEL,
     WORK_MARK,
     Budget,
@@ -114,13 +115,20 @@ def facts(seen: Lists, words: Words) -> Facts:
         members=words.members,
         budgets=tuple(map(_budget, seen.budgets)),
         services=tuple(map(_service, seen.services)),
-        dns_replicas=None if seen.core_dns is None else int(seen.core_dns["spec"].get("replicas", 1)),
+        dns_replicas=_dns_replicas(seen.core_dns),
         kubernetes=words.kubernetes,
         api_host=str(dig(values, "k8sServiceHost") or ""),
         service_cidrs=words.service_cidrs,
         wait_for_kube_proxy=str(dig(values, "waitForKubeProxy", False)).lower() == "true",
         health_address=str(dig(values, "kubeProxyReplacementHealthzBindAddr") or ""),
     )
+
+
+def _dns_replicas(core_dns: Object | None) -> int | None:
+    if core_dns is None:
+        return None
+    exchanging = DNS_MARK in (core_dns["metadata"].get("annotations") or {})
+    return 1 if exchanging else int(core_dns["spec"].get("replicas", 1))
 
 
 def _wanted(renderings: t.Mapping[int, settings.Data]) -> dict[int, dict[str, str]]:

@@ -80,7 +80,7 @@ _TEXTS: t.Mapping[str, tuple[str, str, str]] = {
         "so that any controller finds the way back", "delete that Secret",
     ),
     DNS: (
-        "let CoreDNS run twice",
+        "let CoreDNS run twice, and pause before its end",
         "a drain takes one of them away, and names must go on resolving",
         "scale it to one again",
     ),

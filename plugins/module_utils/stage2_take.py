@@ -29,7 +29,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
 
 _OPERATOR = "io.cilium/app=operator"
-_DNS = "coredns"
 
 
 def mark(kube: Kube, node: str, stage: int | None = None, claimed: bool | None = None) -> None:
@@ -95,25 +94,14 @@ def _agent_of(kube: Kube, node: str) -> Agent:
 
 def wait_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
     """Helm may be restarting it already."""
-    _wait_deployment(kube, "cilium-operator", timeout, clock)
+    wait_deployment(kube, "cilium-operator", timeout, clock)
 
 
 def restart_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
     """Its pods go one after the other, so that one of several is always there."""
     for pod in _living(kube, NAMESPACE, _OPERATOR):
         kube.delete("Pod", pod["metadata"]["name"], NAMESPACE)
-        _wait_deployment(kube, "cilium-operator", timeout, clock, {str(pod["metadata"]["uid"])}, _OPERATOR)
-
-
-def scale_dns(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
-    """Twice; a drain takes those that leave out of their service first, so where they run does not matter."""
-    if kube.get("Deployment", _DNS, NAMESPACE, "apps/v1") is None:
-        raise MeshwrightError(
-            f"the Deployment {NAMESPACE}/{_DNS}", seen="missing", wanted="k3s' CoreDNS",
-            remedy="leave stage2_scale_dns out where another name server is used",
-        )
-    kube.merge("Deployment", _DNS, {"spec": {"replicas": 2}}, NAMESPACE, "apps/v1")
-    _wait_deployment(kube, _DNS, timeout, clock)
+        wait_deployment(kube, "cilium-operator", timeout, clock, {str(pod["metadata"]["uid"])}, _OPERATOR)
 
 
 def renew(kube: Kube, node: str, namespace: str, name: str, timeout: float, clock: Clock = CLOCK) -> None:
@@ -147,15 +135,7 @@ def forget(kube: Kube) -> bool:
     return kube.delete("Secret", RECORD_NAME, NAMESPACE)
 
 
-# -- underneath
-
-
-def _living(kube: Kube, namespace: str, labels: str, node: str = "") -> Objects:
-    pods = kube.list("Pod", namespace, labels=labels, fields=f"spec.nodeName={node}" if node else "")
-    return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-
-
-def _wait_deployment(
+def wait_deployment(
     kube: Kube, name: str, timeout: float, clock: Clock, gone: t.Container[str] = (), labels: str = ""
 ) -> None:
     def late() -> str:
@@ -172,3 +152,11 @@ def _wait_deployment(
         late, lambda text: not text, thing=f"the Deployment {NAMESPACE}/{name}", wanted="available", timeout=timeout,
         clock=clock, remedy="see the events of its pods",
     )
+
+
+# -- underneath
+
+
+def _living(kube: Kube, namespace: str, labels: str, node: str = "") -> Objects:
+    pods = kube.list("Pod", namespace, labels=labels, fields=f"spec.nodeName={node}" if node else "")
+    return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]

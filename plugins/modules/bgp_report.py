@@ -82,10 +82,10 @@ def main() -> None:
     module = AnsibleModule(arguments, supports_check_mode=True)
     try:
         bgp, views = description(module), module.params["views"]
-        cluster = bgp_services.cluster(client_kube.Kube.from_kubeconfig(module.params["kubeconfig"]))
+        kube = client_kube.Kube.from_kubeconfig(module.params["kubeconfig"])
+        found, cluster = bgp_services.compare(kube, bgp, views)
     except MeshwrightError as error:
         module.fail_json(**error.fail_args())
-    found = bgp_validate.findings(bgp, views, cluster)
     answer = {
         "findings": [asdict(item) for item in found],
         "table": bgp_validate.table(bgp, views, found, cluster),

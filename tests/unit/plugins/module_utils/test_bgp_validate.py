@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_model as model
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_services, bgp_validate
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import bgp_services, bgp_validate, cilium_bgp_state
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_render_cilium import QUIET_LABEL
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.bgp_validate import Cluster, Service
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_bgp_state import PeerState
@@ -110,6 +110,26 @@ def test_a_prefix_that_the_router_refused() -> None:
     more = dataclasses.replace(CLUSTER.peers[0], advertised=3)
     cluster = dataclasses.replace(CLUSTER, peers=(more, *CLUSTER.peers[1:]))
     assert found(cluster=cluster) == ["udm: refused: a (192.0.2.11) announces 3 prefixes, the router took 1"]
+
+
+@pytest.mark.parametrize(("own_word", "told"), [(1, 0), (3, 1)])
+def test_the_agents_are_asked_before_a_router_is_blamed(
+    monkeypatch: pytest.MonkeyPatch, own_word: int, told: int
+) -> None:
+    """A status may still count the address of a service that is gone."""
+    asked = []
+
+    def cluster(_kube: Any, doubt: cilium_bgp_state.Doubt = cilium_bgp_state.passing) -> Cluster:
+        asked.append(doubt)
+        count = own_word if doubt is cilium_bgp_state.always else 3
+        peers = (dataclasses.replace(CLUSTER.peers[0], advertised=count), *CLUSTER.peers[1:])
+        return dataclasses.replace(CLUSTER, peers=peers)
+
+    monkeypatch.setattr(bgp_services, "cluster", cluster)
+    kube: Any = None
+    found, seen = bgp_services.compare(kube, HOME, {"udm": view()})
+    assert len(found) == told and seen.peers[0].advertised == own_word
+    assert asked == [cilium_bgp_state.passing, cilium_bgp_state.always]
 
 
 def test_services_without_a_route_or_with_too_few_nodes() -> None:

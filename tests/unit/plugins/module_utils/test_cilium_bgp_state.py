@@ -103,6 +103,18 @@ def test_who_waits_asks_the_agents_before_they_have_written_it_down() -> None:
     assert [peer.state for peer in found.peers] == ["established"] * 4
 
 
+def test_numbers_by_the_agents_own_word() -> None:
+    """As `cilium-dbg bgp peers -o json` of 1.20 has them; a family without routes in has no `received`."""
+    cluster = Cluster([config("a", udm="established", two="established")])
+    said = json.loads(own_word(**UP))
+    said[0] |= {"families": [{"advertised": 1, "afi": "ipv4", "safi": "unicast"}], "applied-hold-time-seconds": 30}
+    cluster.words = {"a": json.dumps(said)}
+    kube: Any = cluster
+    assert [(peer.advertised, peer.hold) for peer in state.look(kube).peers] == [(4, 9), (4, 9)]
+    assert [(peer.advertised, peer.received) for peer in state.look(kube, state.always).peers] == [(1, 0), (4, 1)]
+    assert state.look(kube, state.always).peers[0].hold == 30
+
+
 @pytest.mark.parametrize(
     "words", [{}, {"a": Unreachable("the pod", seen="gone")}, {"a": "no JSON"}, {"a": "[{}]"}, {"a": "[]"}]
 )

@@ -16,14 +16,17 @@ LABELS = {"k8s-app": "kube-dns"}
 RETIRED = "meshwright.k3s-cilium/retired"
 STARTS, SLICED, HEARD = 3.0, 1.0, 4.0  # seconds: a new pod's start, a change of the slices, until nodes know of it
 ONE, OTHER = "one", "other"
+PAUSE = {"preStop": {"sleep": {"seconds": 15}}}
 
 
 class Server(Turned):
     """Pods of CoreDNS by name: their node, and since when they are in the service, or out of it."""
 
-    def __init__(self, *nodes: str, wanted: int = 2, allowed: int | None = None, starts: bool = True) -> None:
+    def __init__(
+        self, *nodes: str, wanted: int = 2, allowed: int | None = None, starts: bool = True, pause: float = 0.0
+    ) -> None:
         self.pods: dict[str, Any] = {}
-        self.wanted, self.allowed, self.starts = wanted, allowed, starts
+        self.wanted, self.allowed, self.starts, self.pause = wanted, allowed, starts, pause
         self.hurt: list[str] = []
         self.fewest = 99
         self.cordoned = {ONE}
@@ -35,7 +38,8 @@ class Server(Turned):
         self.pods[name] = {
             "metadata": {"namespace": "kube-system", "name": name, "uid": name, "labels": dict(LABELS),
                          "ownerReferences": [{"kind": "ReplicaSet", "controller": True}]},
-            "spec": {"nodeName": node}, "status": {"podIPs": [{"ip": f"10.0.0.{len(self.pods)}"}]},
+            "spec": {"nodeName": node, "containers": [{"name": "dns", **({"lifecycle": PAUSE} if self.pause else {})}]},
+            "ends": None, "status": {"podIPs": [{"ip": f"10.0.0.{len(self.pods)}"}]},
             "since": since, "until": None, "gone": False,
         }  # fmt: skip
 
@@ -43,7 +47,10 @@ class Server(Turned):
         return [pod for pod in self.pods.values() if not pod["gone"]]
 
     def turn(self) -> None:
-        mine = [pod for pod in self.living() if "k8s-app" in pod["metadata"]["labels"]]
+        for pod in self.living():
+            if pod["ends"] is not None and self.time >= pod["ends"]:
+                self.end(pod)
+        mine = [pod for pod in self.living() if "k8s-app" in pod["metadata"]["labels"] and pod["ends"] is None]
         for _ in range(self.wanted - len(mine) if self.starts else 0):
             self.create(OTHER, self.time + STARTS)
         self.fewest = min(self.fewest, len(self.sliced()))
@@ -62,6 +69,8 @@ class Server(Turned):
         ]
 
     def get(self, kind: str, name: str, _namespace: str) -> Any:
+        if kind == "Pod":
+            return next((pod for pod in self.living() if pod["metadata"]["name"] == name), None)
         return {"spec": {"selector": LABELS}} if (kind, name) == ("Service", "kube-dns") else None
 
     def list(self, kind: str, _namespace: str = "", _version: str = "", labels: str = "", fields: str = "") -> Any:
@@ -78,15 +87,23 @@ class Server(Turned):
         meta = self.pods[name]["metadata"]
         meta["labels"] = {k: v for k, v in {**meta["labels"], **patch["metadata"]["labels"]}.items() if v is not None}
         meta["ownerReferences"] = []
-        self.pods[name]["until"] = self.time
+        pod = self.pods[name]
+        if self.pause and (pod["ends"] is None or self.time < pod["ends"] - self.pause + HEARD):
+            self.hurt.append(name)  # queries were under way to it
+        pod["until"] = self.time
         self.turn()
+
+    def end(self, pod: Any) -> None:
+        if pod["until"] is None or self.time < pod["until"] + HEARD:
+            self.hurt.append(pod["metadata"]["name"])
+        pod["until"] = self.time if pod["until"] is None else pod["until"]
+        pod["gone"] = True
 
     def evict(self, _namespace: str, name: str, _uid: str, _grace: int | None) -> str:
         pod = self.pods[name]
-        if pod["until"] is None or self.time < pod["until"] + HEARD:
-            self.hurt.append(name)
-        pod["until"] = self.time if pod["until"] is None else pod["until"]
-        pod["gone"] = True
+        if pod["ends"] is None:
+            pod["ends"] = self.time + self.pause
+            pod["metadata"]["deletionTimestamp"] = "now"
         self.turn()
         return ""
 
@@ -98,12 +115,13 @@ def drained(server: Server) -> list[str]:
     return said
 
 
+@pytest.mark.parametrize("pause", [0.0, 15.0])
 @pytest.mark.parametrize("nodes", [(ONE, OTHER), (ONE, ONE), (OTHER, ONE, ONE)])
-def test_nobody_asks_one_that_ends_and_one_always_serves(nodes: tuple[str, ...]) -> None:
-    server = Server(*nodes, wanted=len(nodes))
+def test_nobody_asks_one_that_ends_and_one_always_serves(nodes: tuple[str, ...], pause: float) -> None:
+    server = Server(*nodes, wanted=len(nodes), pause=pause)
     said = drained(server)
     assert server.hurt == [] and server.fewest >= 1
-    assert any("kube-system/dns-" in line and "out of the service kube-dns" in line for line in said)
+    assert any("kube-system/dns-" in line and "leaves the service kube-dns" in line for line in said)
 
 
 def test_one_that_a_killed_run_took_out_goes_without_consent() -> None:

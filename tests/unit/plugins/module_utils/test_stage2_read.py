@@ -78,7 +78,7 @@ LISTS = Lists(
     }],
     node_configs=[node_config(2, {"kube-proxy-replacement": "true"}, (1, 20)), {"metadata": {"name": "theirs"}}],
     config_map={"metadata": {"managedFields": [{"time": NOON}, {}]}, "data": {**DATA, "mtu": "9000"}},
-    core_dns={"spec": {"replicas": 2}},
+    core_dns={"metadata": {}, "spec": {"replicas": 2}},
 )  # fmt: skip
 WORDS = Words(
     agents=(agent("one"), agent("two")), hosts={"one": HostSays("server1", leftovers=3)},
@@ -113,6 +113,12 @@ def test_an_agent_that_cannot_be_asked() -> None:
     one, two = facts(LISTS, replace(WORDS, agents=(agent("one", None),))).nodes
     assert (one.replacement, one.agent_message, one.agent) == ("", "not ready yet", "agent-one")
     assert (two.replacement, two.agent) == ("", "")
+
+
+def test_core_dns_counts_as_one_until_its_pods_are_exchanged() -> None:
+    half = {"metadata": {"annotations": {"meshwright.k3s-cilium/dns": "{}"}}, "spec": {"replicas": 2}}
+    assert facts(replace(LISTS, core_dns=half), WORDS).dns_replicas == 1
+    assert facts(replace(LISTS, core_dns=None), WORDS).dns_replicas is None
 
 
 def test_the_operator_reads_when_it_starts() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from merge_patch import merged
 from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_record as record
@@ -19,15 +20,6 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 AGENT = {"k8s-app": "cilium"}
-
-
-def merged(base: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    found = dict(base) if isinstance(base, dict) else {}
-    for key, value in patch.items():
-        found[key] = merged(found.get(key), value)
-    return {key: value for key, value in found.items() if value is not None}
 
 
 class Server(Turned):
@@ -147,17 +139,6 @@ def test_the_operators_go_one_after_the_other(kube: Any) -> None:
         kube.pod(name, **{"io.cilium/app": "operator"})
     take.restart_operator(kube, 30, kube)
     assert not {("Pod", "a"), ("Pod", "b")} & kube.kept.keys()
-
-
-def test_core_dns_twice(kube: Any) -> None:
-    with pytest.raises(MeshwrightError, match="coredns is missing"):
-        take.scale_dns(kube, 5, kube)
-    deployment(kube, "coredns", 1)
-    with pytest.raises(TimedOut, match="1 of 2 pods available"):
-        take.scale_dns(kube, 5, kube)
-    assert kube.get("Deployment", "coredns")["spec"]["replicas"] == 2
-    deployment(kube, "coredns", 2)
-    take.scale_dns(kube, 5, kube)
 
 
 def test_pods_that_no_drain_moves(kube: Any) -> None:
