@@ -83,9 +83,9 @@ def _writable(path: Path) -> t.Iterator[None]:
 
 
 def judged(log: Path) -> dict[str, t.Any]:
-    """What a task returns of it."""
+    """What a task returns of it; `failed` would be the task itself."""
     if not log.exists():
-        return {"results": [], "summary": [], "sent": 0, "failed": 0, "longest_gap": 0.0}
+        return {"results": [], "summary": [], "sent": 0, "lost": 0, "longest_gap": 0.0}
     with log.open(encoding="utf-8", errors="replace") as lines:
         probes = run_probes.read(lines)
     end = service_probe_plan.last_word(probes)
@@ -93,12 +93,12 @@ def judged(log: Path) -> dict[str, t.Any]:
     return {
         "results": [_told(service_probe_plan.summary(probe.name, [probe], end)) for probe in probes],
         "summary": [str(one) for one in (*service_probe_plan.by_kind(probes, end), total)],
-        "sent": total.sent, "failed": total.failed, "longest_gap": round(total.longest_gap, 3),
+        "sent": total.sent, "lost": total.failed, "longest_gap": round(total.longest_gap, 3),
     }  # fmt: skip
 
 
 def _told(one: Summary) -> dict[str, t.Any]:
     return {
-        "name": one.name, "sent": one.sent, "failed": one.failed, "missing": one.missing,
+        "name": one.name, "sent": one.sent, "lost": one.failed, "missing": one.missing,
         "longest_gap": round(one.longest_gap, 3), "slowest": round(one.slowest, 3), "errors": dict(one.errors),
     }  # fmt: skip

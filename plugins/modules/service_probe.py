@@ -139,7 +139,7 @@ sent:
   description: New connections in all, of the kinds that nothing may happen to.
   returned: with O(state=absent)
   type: int
-failed:
+lost:
   description: How many of them failed, or were never made.
   returned: with O(state=absent)
   type: int

@@ -113,10 +113,18 @@ def test_all_is_brought_in_pieces_and_then_removed(hosts: Hosts) -> None:
     reads = -(-len(hosts.text) // 20)
     assert [told["state"] for told in hosts.told] == ["stopped", *["read"] * reads, "absent"]
     result = hosts.run("agent1", "absent")
-    assert (result["sent"], result["failed"], result["unheard"]) == (1, 0, ["pi"])
+    assert (result["sent"], result["lost"], result["unheard"]) == (1, 0, ["pi"])
     assert hosts.log.read_bytes().strip() == hosts.text
     again = hosts.run("agent1", "absent")
     assert (again["sent"], again["unheard"]) == (1, []), "made again, it says the same"
+
+
+def test_a_lost_request_is_no_task_that_failed(hosts: Hosts) -> None:
+    lost = [{**line, "error": "timed out"} if line["event"] == "sample" else line for line in WRITTEN]
+    hosts.text = "\n".join(map(json.dumps, lost)).encode()
+    hosts.run("agent1", "stopped")
+    result = hosts.run("agent1", "absent")
+    assert result["lost"] == 1 and not result.get("failed")
 
 
 def test_nothing_to_bring(hosts: Hosts) -> None:

@@ -38,8 +38,8 @@ def test_all_hosts_in_one_file(tmp_path: Path) -> None:
     assert parts.has("server1") and not parts.has("server2")
     assert parts.gather() and not parts.gather() and not parts.any()
     found = judged(parts.log)
-    assert (found["sent"], found["failed"], found["longest_gap"]) == (4, 1, 1.0), "a NodePort is told, not judged"
-    assert [one["failed"] for one in found["results"]] == [2, 1, 0]
+    assert (found["sent"], found["lost"], found["longest_gap"]) == (4, 1, 1.0), "a NodePort is told, not judged"
+    assert [one["lost"] for one in found["results"]] == [2, 1, 0]
     assert [line.partition(":")[0] for line in found["summary"]][:3] == ["ClusterIP", "DNS", "NodePort"]
     assert oct(parts.log.stat().st_mode & 0o777) == "0o600"
 
@@ -50,7 +50,7 @@ def test_one_that_was_cut_off_owes_its_samples(tmp_path: Path) -> None:
     bring(parts, "server2", lines("DNS from server2 (pod) to x", "." * 10))
     parts.gather()
     found = judged(parts.log)
-    assert (found["sent"], found["failed"]) == (20, 8)
+    assert (found["sent"], found["lost"]) == (20, 8)
 
 
 def test_a_part_that_broke_off_is_none(tmp_path: Path) -> None:
