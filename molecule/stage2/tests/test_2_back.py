@@ -37,7 +37,7 @@ def test_the_way_back_is_not_noticed(lab: Lab, cluster: Cluster, members: dict[s
         print(f"  {way}: {begin:.1f} to {end:.1f}: {why}")
     assert watch.strangers(rolled) == []
     assert before.keys() & after == set(), "pods that no drain has moved"
-    assert running.seen.promised.failed == 0, running.seen.failures()[:20]
+    assert running.seen.noticed == [] and len(running.seen.routed) <= len(members)
 
 
 def pods(cluster: Cluster, workload: Workload) -> list[Any]:

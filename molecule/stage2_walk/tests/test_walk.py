@@ -70,7 +70,7 @@ def test_a_controller_that_was_killed_is_followed_by_the_next(
     assert "drain" not in rest.names(second), "drained twice"
     assert "uncordon" in rest.names(second)
     assert stages.problems(cluster, members, 2) == []
-    unnoticed(running.seen)
+    unnoticed(running.seen, members)
     with stages.Kinds(lab, cluster) as kinds:
         assert kinds.unanswered() == []
 
@@ -81,12 +81,12 @@ def test_back_and_there_again(lab: Lab, cluster: Cluster, members: dict[str, Hos
         rolled = go(lab, direction, name=f"{direction}-walk")
         rolled.run.succeeded()
     rolled.report(running.log)
-    print(f"to stage {stage} in {rolled.run.seconds:.0f} s")
+    print(f"to stage {stage} in {rolled.run.seconds:.0f} s, own overhead {rolled.own(members)}")
     assert stages.problems(cluster, members, stage) == []
-    unnoticed(running.seen)
+    unnoticed(running.seen, members)
 
 
-def unnoticed(seen: Seen) -> None:
+def unnoticed(seen: Seen, members: dict[str, Host]) -> None:
     print(seen)
-    assert seen.promised.sent > 0
-    assert seen.promised.failed == 0, seen.failures()[:20]
+    assert seen.promised.sent > 0 and seen.noticed == []
+    assert len(seen.routed) <= len(members)

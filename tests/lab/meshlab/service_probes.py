@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import run_probes, service_probe_plan
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.run_probes import ESTABLISHED, NEW, Probe
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.service_probe_plan import Summary
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.service_probe_plan import LOAD_BALANCER, Summary
 from meshlab.lab import Lab
 from meshlab.playbook import ROOT, run_playbook
 
@@ -50,6 +51,26 @@ class Seen:
     def of(self, kind: str) -> Summary:
         found = [probe for probe in self.probes if probe.kind == NEW and service_probe_plan.kind_of(probe.name) == kind]
         return service_probe_plan.summary(kind, found, self.end)
+
+    @property
+    def noticed(self) -> list[tuple[float, float, str, str]]:
+        """What failed of what was promised, without the one thing that nobody can promise.
+
+        A router whose next hops change may send the rest of a connection that is just being made elsewhere, and it is
+        reset (docs/findings.md, with a packet trace): `routed` has those.
+        """
+        return [found for found in self._promised_failures() if found not in self.routed]
+
+    @property
+    def routed(self) -> list[tuple[float, float, str, str]]:
+        reset = re.compile(r"\d+x Connection reset by peer")
+        failures = self._promised_failures()
+        return [found for found in failures if found[2].startswith(LOAD_BALANCER) and reset.fullmatch(found[3])]
+
+    def _promised_failures(self) -> list[tuple[float, float, str, str]]:
+        new = {probe.name for probe in self.probes if probe.kind == NEW}
+        kinds = service_probe_plan.PROMISED
+        return [item for item in self.failures() if item[2] in new and service_probe_plan.kind_of(item[2]) in kinds]
 
     def failures(self) -> list[tuple[float, float, str, str]]:
         """Begin, end, way and reasons of what failed, in the order of time; to be laid beside the rollout's steps."""

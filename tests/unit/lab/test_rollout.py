@@ -91,3 +91,22 @@ def test_what_probes_saw(tmp_path: Path) -> None:
         (101.0, 102.0, "DNS from a (pod) to x", "1x timed out"),
     ]  # fmt: skip
     assert "DNS: 1 of 3 failed" in str(seen)
+    assert seen.noticed == [(101.0, 102.0, "DNS from a (pod) to x", "1x timed out")] and seen.routed == []
+
+
+@pytest.mark.parametrize(("why", "noticed"), [("Connection reset by peer", 0), ("timed out", 1)])
+def test_what_a_router_resets_is_told_apart(tmp_path: Path, why: str, noticed: int) -> None:
+    """Of new connections to an address from outside, and of no others."""
+    flow = "LoadBalancer from client to x:80, established"
+    lines = [
+        {"event": "probe", "time": 1.0, "probe": "LoadBalancer from client to x:80", "interval": 1.0},
+        {"event": "sample", "time": 1.0, "probe": "LoadBalancer from client to x:80", "error": why},
+        {"event": "probe_ended", "time": 2.0, "probe": "LoadBalancer from client to x:80"},
+        {"event": "probe", "time": 1.0, "probe": flow, "kind": "established", "interval": 1.0},
+        {"event": "sample", "time": 1.0, "probe": flow, "error": why},
+        {"event": "probe_ended", "time": 2.0, "probe": flow},
+    ]
+    log = tmp_path / "probes.jsonl"
+    log.write_text("\n".join(map(json.dumps, lines)))
+    seen = read(log)
+    assert (len(seen.noticed), len(seen.routed)) == (noticed, 1 - noticed)
