@@ -58,11 +58,12 @@ def head(seen: Rollout, now: float, ascii_only: bool = False) -> str:
     if seen.check:
         parts.append("check mode")
     if seen.ended is not None or any(node.planned for node in seen.nodes.values()):
-        parts.append(f"{seen.count(states.DONE)} of {_nodes(len(seen.nodes))} done")
+        parts.append(f"{seen.count(states.DONE)} of {_nodes(len(seen.members))} done")
     else:  # how many there will be was not said
-        parts.append(f"{_nodes(len(seen.nodes))} so far")
-    if seen.count(FAILED):
-        parts.append(f"{seen.count(FAILED)} failed")
+        parts.append(f"{_nodes(len(seen.members))} so far")
+    failed = sum(node.state(seen.ended is not None) == FAILED for node in seen.nodes.values())
+    if failed:
+        parts.append(f"{failed} failed")
     if seen.began is not None:
         parts.append(clock((now if seen.ended is None else seen.ended) - seen.began))
     return dash.join([*parts, *remaining(seen, now)])
@@ -122,7 +123,7 @@ def ending(seen: Rollout, node: Node, step: Step, now: float) -> str:
     waits = ", ".join(f"{wait.what} {short(wait.seconds)}" for wait in step.waits)
     parts = [f"{node.name}: {step.name} {word}" + (f" (waited: {waits})" if waits else "")]
     if node.state() == states.DONE and step is node.last:
-        parts.append(f"{seen.count(states.DONE)} of {_nodes(len(seen.nodes))} done")
+        parts.append(f"{seen.count(states.DONE)} of {_nodes(len(seen.members))} done")
         parts += remaining(seen, now)
     return "; ".join(parts)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import (
     CHANGED,
+    CLUSTER,
     FAILED,
     OK,
     SKIPPED,
@@ -110,8 +111,13 @@ class Rollout:
     nodes: t.Mapping[str, Node] = field(default_factory=dict)
     facts: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
 
+    @property
+    def members(self) -> tuple[Node, ...]:
+        """Without the row of the cluster's own steps."""
+        return tuple(node for node in self.nodes.values() if node.name != CLUSTER)
+
     def count(self, state: str) -> int:
-        return sum(node.state(self.ended is not None) == state for node in self.nodes.values())
+        return sum(node.state(self.ended is not None) == state for node in self.members)
 
 
 def fold(events: t.Iterable[Event], start: Rollout | None = None) -> Rollout:

@@ -15,6 +15,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors impor
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.rollout_events import (
     AFTER,
     BEFORE,
+    CLUSTER,
     SKIPPED,
     Ended,
     from_line,
@@ -200,11 +201,12 @@ def _totals(nodes: t.Sequence[Document], probes: t.Sequence[Document]) -> Docume
             "longest_gap": max((probe["longest_gap"] for probe in chosen), default=0.0),
         }
 
+    members = [node for node in nodes if node["name"] != CLUSTER]
     return {
-        "nodes": len(nodes),
-        "done": sum(node["state"] == "done" for node in nodes),
+        "nodes": len(members),
+        "done": sum(node["state"] == "done" for node in members),
         "failed": sum(node["state"] == "failed" for node in nodes),
-        "own_most": max((node["own"] for node in nodes), default=0.0),
+        "own_most": max((node["own"] for node in members), default=0.0),
         NEW: of(NEW),
         ESTABLISHED: of(ESTABLISHED),
     }

@@ -62,18 +62,22 @@ class Rolled:
         steps = [step for step in self.nodes[node].steps if step.name in set(names)] if node in self.nodes else []
         return (steps[0].begin, max(step.begin + step.took for step in steps)) if steps else None
 
-    def report(self, *more: Path) -> dict[str, Any]:
-        """The document, written beside the log with its page; `more` are the probes' logs."""
+    def document(self, *more: Path) -> dict[str, Any]:
+        """What the report is made of; `more` are the probes' logs."""
         paths = [path for path in (self.log, *more) if path.exists()]
         lines = [line for path in paths for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-        document = run_report.from_lines(lines)
+        return run_report.from_lines(lines)
+
+    def report(self, *more: Path) -> dict[str, Any]:
+        """The document, written beside the log with its page."""
+        document = self.document(*more)
         self.log.with_suffix(".html").write_text(page(document), encoding="utf-8")
         self.log.with_suffix(".json").write_text(json.dumps(document), encoding="utf-8")
         return document
 
     def own(self, members: Iterable[str]) -> dict[str, float]:
         """Seconds of each node that are neither drain nor waiting for pods, routers or the cluster."""
-        found = {node["name"]: float(node["own"]) for node in self.report()["nodes"]}
+        found = {node["name"]: float(node["own"]) for node in self.document()["nodes"]}
         return {name: found[name] for name in members if name in found}
 
 

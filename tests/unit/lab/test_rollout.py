@@ -53,8 +53,12 @@ def test_agents_come_in_their_own_node_s_turn(rolled: Rolled) -> None:
 
 
 def test_the_report_is_written_beside_the_log(rolled: Rolled, tmp_path: Path) -> None:
+    rolled.report()
+    written = (tmp_path / "stage2.html").read_text()
+    assert "<html" in written
+    (tmp_path / "stage2.html").write_text("with what the probes saw")
     assert rolled.own(["server1", "agent1", "agent9"]).keys() == {"server1", "agent1"}
-    assert "<html" in (tmp_path / "stage2.html").read_text()
+    assert (tmp_path / "stage2.html").read_text() == "with what the probes saw"
 
 
 def test_a_step_s_beginning_is_told_from_its_end() -> None:

@@ -14,7 +14,7 @@ import pytest
 import report_cases as cases
 from hypothesis import given
 from hypothesis import strategies as st
-from rollout_streams import any_stream
+from rollout_streams import any_stream, good_run
 from tree import ROOT
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import rollout_events as events
@@ -88,6 +88,12 @@ def test_failures_are_counted_with_what_went_on() -> None:
     assert flow["kind"] == "established" and flow["failed"] == 6
     assert report["totals"]["new"] == {"probes": 2, "sent": 3200, "failed": 124, "longest_gap": pods["longest_gap"]}
     assert report["result"] == "failed" and "allows no disruption" in shown and "no sample" in shown
+
+
+def test_the_clusters_own_steps_are_no_node() -> None:
+    report = run_report.from_lines([events.to_line(event) for event in good_run(("cluster", "n1", "n2"))])
+    assert [node["name"] for node in report["nodes"]] == ["cluster", "n1", "n2"]
+    assert (report["totals"]["nodes"], report["totals"]["done"]) == (2, 2)
 
 
 def test_waits_are_taken_apart_from_our_own_time() -> None:
