@@ -31,7 +31,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting impo
 _DNS = "coredns"
 _APPS = "apps/v1"
 _REPLICAS = 2
-# CoreDNS' image has no shell to sleep in; the kubelet does it (Kubernetes 1.30). Twice the time in which nodes hear.
+# By the kubelet, as CoreDNS' image has no shell to sleep in (Kubernetes 1.30). Nodes hear twice of its end meanwhile.
 _PAUSE = {"preStop": {"sleep": {"seconds": int(3 * HEARD)}}}
 _HELD = 3600  # seconds that a new pod must be ready before former ones are ended for it: more than any wait here
 
