@@ -17,6 +17,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import (
     RETIRED_LABEL,
     forbidding,
+    is_retired,
     ref_of,
     why_it_stays,
 )
@@ -35,7 +36,7 @@ def leave_service(
     if not selector or not any(_takes_pods(other) for other in kube.nodes() if other["metadata"]["name"] != node):
         return
     pods = kube.list("Pod", NAMESPACE, fields=f"spec.nodeName={node}")
-    out = [pod for pod in pods if RETIRED_LABEL in _labels(pod)]
+    out = [pod for pod in pods if is_retired(ref_of(pod))]
     ending: Objects = []
     for pod in _serving(pods, selector):
         if not _may_leave(kube, pod, [*out, *ending], timeout, clock):
@@ -107,11 +108,8 @@ def _takes_pods(node: Object) -> bool:
 
 
 def _serving(pods: Objects, selector: t.Mapping[str, str]) -> Objects:
-    return [
-        pod for pod in pods
-        if selector.items() <= _labels(pod).items() and not pod["metadata"].get("deletionTimestamp")
-        and not why_it_stays(pod)
-    ]  # fmt: skip
+    refs = [(ref_of(pod), pod) for pod in pods if not why_it_stays(pod)]
+    return [pod for ref, pod in refs if selector.items() <= ref.labels.items() and not ref.leaving]
 
 
 def _may_leave(kube: Kube, pod: Object, before: Objects, timeout: float, clock: Clock) -> bool:
@@ -127,7 +125,3 @@ def _may_leave(kube: Kube, pod: Object, before: Objects, timeout: float, clock: 
         remedy="see the events of CoreDNS' pods", timeout=timeout, clock=clock,
     )
     return True
-
-
-def _labels(pod: Object) -> dict[str, str]:
-    return pod["metadata"].get("labels") or {}

@@ -53,7 +53,7 @@ def sort_out(pods: t.Iterable[Object], consent: Consent) -> Sorted:
     for pod in pods:
         ref = ref_of(pod)
         stays = why_it_stays(pod)
-        loses = "" if ref.leaving else _loses(pod, consent)
+        loses = "" if ref.leaving else _loses(pod, ref, consent)
         if stays:
             left.append((ref, stays))
         elif loses:
@@ -82,10 +82,10 @@ def why_it_stays(pod: Object) -> str:
     return ""
 
 
-def _loses(pod: Object, consent: Consent) -> str:
+def _loses(pod: Object, ref: PodRef, consent: Consent) -> str:
     if is_done(pod):
         return ""
-    if not controller_of(pod) and not consent.bare and not is_retired(ref_of(pod)):
+    if not controller_of(pod) and not consent.bare and not is_retired(ref):
         return "no controller would make it again"
     volumes = [volume["name"] for volume in pod["spec"].get("volumes") or [] if "emptyDir" in volume]
     if volumes and not consent.emptydir:
@@ -130,20 +130,19 @@ def budgets_of(pod: PodRef, budgets: t.Iterable[Object]) -> list[str]:
         f"PodDisruptionBudget {budget['metadata']['name']} (disruptionsAllowed "
         f"{_number(budget, 'disruptionsAllowed')}, {_number(budget, 'currentHealthy')} healthy, "
         f"{_number(budget, 'desiredHealthy')} wanted)"
-        for budget in budgets
-        if budget["metadata"]["namespace"] == pod.namespace and _counts(budget, pod)
+        for budget in _counting(pod, budgets)
     ]
 
 
-def _counts(budget: Object, pod: PodRef) -> bool:
-    selector = (budget.get("spec") or {}).get("selector")
-    return selector is not None and selects(selector, pod.labels)
+def _counting(pod: PodRef, budgets: t.Iterable[Object]) -> list[Object]:
+    mine = [item for item in budgets if item["metadata"]["namespace"] == pod.namespace]
+    selectors = [((item.get("spec") or {}).get("selector"), item) for item in mine]
+    return [item for selector, item in selectors if selector is not None and selects(selector, pod.labels)]
 
 
 def forbidding(pod: PodRef, budgets: t.Iterable[Object]) -> bool:
     """Whether one that counts it allows no disruption for now."""
-    mine = [item for item in budgets if item["metadata"]["namespace"] == pod.namespace and _counts(item, pod)]
-    return any(int((item.get("status") or {}).get("disruptionsAllowed", 0)) < 1 for item in mine)
+    return any(int((item.get("status") or {}).get("disruptionsAllowed", 0)) < 1 for item in _counting(pod, budgets))
 
 
 def _number(budget: Object, name: str) -> str:

@@ -25,7 +25,7 @@ from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_n
 )
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.node_drain_plan import RETIRED_LABEL
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import DNS_MARK
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_take import wait_deployment
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_take import living, wait_deployment
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock, wait_until
 
 _DNS = "coredns"
@@ -127,9 +127,7 @@ def _selector(found: Object) -> dict[str, str]:
 
 
 def _pods(kube: Kube, found: Object) -> Objects:
-    labels = ",".join(f"{key}={value}" for key, value in _selector(found).items())
-    pods = kube.list("Pod", NAMESPACE, labels=labels)
-    return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return living(kube, NAMESPACE, ",".join(f"{key}={value}" for key, value in _selector(found).items()))
 
 
 def _gentle(deployment: Object) -> Objects:

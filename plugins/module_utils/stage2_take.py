@@ -54,7 +54,7 @@ def unconfigure(kube: Kube, cilium: versions.Minor) -> bool:
 
 def restart_agent(kube: Kube, node: str) -> str:
     """Lets the node's agent go; its UID, by which its successor is told apart. Empty: there was none."""
-    pods = _living(kube, NAMESPACE, AGENTS, node)
+    pods = living(kube, NAMESPACE, AGENTS, node)
     for pod in pods:
         kube.delete("Pod", pod["metadata"]["name"], NAMESPACE)
     return str(pods[0]["metadata"]["uid"]) if pods else ""
@@ -99,7 +99,7 @@ def wait_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
 
 def restart_operator(kube: Kube, timeout: float, clock: Clock = CLOCK) -> None:
     """Its pods go one after the other, so that one of several is always there."""
-    for pod in _living(kube, NAMESPACE, _OPERATOR):
+    for pod in living(kube, NAMESPACE, _OPERATOR):
         kube.delete("Pod", pod["metadata"]["name"], NAMESPACE)
         wait_deployment(kube, "cilium-operator", timeout, clock, {str(pod["metadata"]["uid"])}, _OPERATOR)
 
@@ -113,8 +113,8 @@ def renew(kube: Kube, node: str, namespace: str, name: str, timeout: float, cloc
     kube.delete("Pod", name, namespace)
 
     def successors() -> Objects:
-        living = (item for item in _living(kube, namespace, "", node) if item["metadata"]["name"] != name)
-        return [item for item in living if makers & _makers(item)]
+        others = (item for item in living(kube, namespace, "", node) if item["metadata"]["name"] != name)
+        return [item for item in others if makers & _makers(item)]
 
     wait_until(
         successors, lambda found: any(condition(item, "Ready") for item in found), timeout=timeout, clock=clock,
@@ -135,6 +135,11 @@ def forget(kube: Kube) -> bool:
     return kube.delete("Secret", RECORD_NAME, NAMESPACE)
 
 
+def living(kube: Kube, namespace: str, labels: str, node: str = "") -> Objects:
+    pods = kube.list("Pod", namespace, labels=labels, fields=f"spec.nodeName={node}" if node else "")
+    return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+
+
 def wait_deployment(
     kube: Kube, name: str, timeout: float, clock: Clock, gone: t.Container[str] = (), labels: str = ""
 ) -> None:
@@ -152,11 +157,3 @@ def wait_deployment(
         late, lambda text: not text, thing=f"the Deployment {NAMESPACE}/{name}", wanted="available", timeout=timeout,
         clock=clock, remedy="see the events of its pods",
     )
-
-
-# -- underneath
-
-
-def _living(kube: Kube, namespace: str, labels: str, node: str = "") -> Objects:
-    pods = kube.list("Pod", namespace, labels=labels, fields=f"spec.nodeName={node}" if node else "")
-    return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]

@@ -59,13 +59,11 @@ class Seen:
         A router whose next hops change may send the rest of a connection that is just being made elsewhere, and it is
         reset (docs/findings.md, with a packet trace): `routed` has those.
         """
-        return [found for found in self._promised_failures() if found not in self.routed]
+        return [found for found in self._promised_failures() if not _by_router(*found)]
 
     @property
     def routed(self) -> list[tuple[float, float, str, str]]:
-        reset = re.compile(r"\d+x Connection reset by peer")
-        failures = self._promised_failures()
-        return [found for found in failures if found[2].startswith(LOAD_BALANCER) and reset.fullmatch(found[3])]
+        return [found for found in self._promised_failures() if _by_router(*found)]
 
     def _promised_failures(self) -> list[tuple[float, float, str, str]]:
         new = {probe.name for probe in self.probes if probe.kind == NEW}
@@ -84,6 +82,10 @@ class Seen:
     def __str__(self) -> str:
         kinds = service_probe_plan.by_kind(self.probes, self.end)
         return "\n".join(f"  {line}" for line in (*kinds, self.promised))
+
+
+def _by_router(_begin: float, _end: float, way: str, why: str) -> bool:
+    return way.startswith(LOAD_BALANCER) and re.fullmatch(r"\d+x Connection reset by peer", why) is not None
 
 
 def read(log: Path) -> Seen:

@@ -114,10 +114,11 @@ class Server(Turned):
         status = {"availableReplicas": available, "updatedReplicas": available}
         return copy.deepcopy({**self.deployment, "status": status}) if name == "coredns" else None
 
-    def list(self, kind: str, *_place: str, labels: str = "") -> Any:
+    def list(self, kind: str, *_place: str, labels: str = "", fields: str = "") -> Any:
         self.asks()
         if kind == "EndpointSlice":
             return [{"endpoints": [{"addresses": [self.pods[n]["status"]["podIPs"][0]["ip"]]} for n in self.asked()]}]
+        assert not fields
         key, _, value = labels.partition("=")
         found = [pod for pod in self.pods.values() if pod["metadata"]["labels"].get(key) == value]
         for pod in found:
