@@ -44,8 +44,8 @@ class ActionModule(ActionBase):
             if state == "finished":
                 return {**result, **_finish(kube, given["plan"], (task_vars or {})["hostvars"])}
             taking = _Taking(kube, given, (task_vars or {})["hostvars"])
-            taking.ask()
-            return {**result, **(taking.take() if state == "taken" else {"changed": False})}
+            waits = taking.ask()
+            return {**result, **waits, **(taking.take() if state == "taken" else {"changed": False})}
         except MeshwrightError as error:
             return {**result, "failed": True, **error.fail_args()}
 
@@ -66,13 +66,15 @@ class _Taking:
         self._step = steps.Step(**{name: told[name] for name in steps.Step.__dataclass_fields__})
         self._timeout = float(given.get("timeout") or 300)
 
-    def ask(self) -> None:
-        """Between the plan and this step there may be an hour."""
-        if self._step.kind not in stage2_guard.GUARDED:
-            return
-        objections = stage2_guard.objections(self._facts(), self._step, steps.direction_of(self._step.stage))
+    def ask(self) -> Answer:
+        """Between the plan and this step there may be an hour. What it had to wait for is told."""
+        if not stage2_guard.guarded(self._step):
+            return {}
+        facts, waited = stage2_situation.guarded(self._kube, self._hostvars, self._plan["hosts"], self._step)
+        objections = stage2_guard.objections(facts, self._step, steps.direction_of(self._step.stage))
         if objections:
             raise objections[0] if len(objections) == 1 else MeshwrightError(sentences(objections))
+        return {"rollout_waits": {"cluster": round(waited, 1)}} if waited else {}
 
     def _facts(self) -> Facts:
         return stage2_situation.look(self._kube, self._hostvars, self._plan["hosts"])[0]

@@ -111,10 +111,11 @@ def condition(thing: Object, name: str) -> bool:
     return any(entry["type"] == name and entry["status"] == "True" for entry in conditions)
 
 
-def agents(kube: Kube) -> tuple[Agent, ...]:
-    """One for each node, in the nodes' order by name."""
+def agents(kube: Kube, only: t.Container[str] | None = None) -> tuple[Agent, ...]:
+    """One for each node, or for each of these, in the nodes' order by name."""
     pods = living_pods(kube)
-    nodes = sorted(kube.nodes(), key=lambda node: str(node["metadata"]["name"]))
+    named = {str(node["metadata"]["name"]): node for node in kube.nodes()}
+    nodes = [node for name, node in sorted(named.items()) if only is None or name in only]
     with ThreadPoolExecutor(THREADS) as threads:
         return tuple(threads.map(lambda node: _agent(kube, node, pods.get(node["metadata"]["name"])), nodes))
 

@@ -20,8 +20,22 @@ Guard = t.Callable[[Facts, Step, int], t.Iterator[MeshwrightError]]
 
 def objections(facts: Facts, step: Step, direction: str) -> tuple[MeshwrightError, ...]:
     """Why the step must not be taken now; nothing for one that can do no harm."""
-    found = (guard(facts, step, TARGETS[direction]) for guard in _GUARDS.get(step.kind, ()))
+    target = TARGETS[direction]
+    found = (guard(facts, step, target) for guard in _GUARDS[target].get(step.kind, ()))
     return tuple(error for errors in found for error in errors)
+
+
+def guarded(step: Step) -> bool:
+    """Whether there is anything to look at before it is taken."""
+    return step.kind in _GUARDS[step.stage]
+
+
+def agents_heard(step: Step) -> frozenset[str] | None:
+    """The nodes whose agents its guards want to hear, None for all there are; each costs a command in a pod."""
+    guards = _GUARDS[step.stage].get(step.kind, ())
+    if _OF_ALL.intersection(guards):
+        return None
+    return frozenset({step.node} if _OF_ITS_OWN.intersection(guards) else ())
 
 
 def _all_moved(facts: Facts, _step: Step, target: int) -> t.Iterator[MeshwrightError]:
@@ -38,10 +52,8 @@ def _chart_says_so(facts: Facts, _step: Step, target: int) -> t.Iterator[Meshwri
         yield _no("the chart's value", f"stage {facts.chart_stage}", f"stage {target}: nodes rely on our settings yet")
 
 
-def _cilium_serves(facts: Facts, _step: Step, target: int) -> t.Iterator[MeshwrightError]:
+def _cilium_serves(facts: Facts, _step: Step, _target: int) -> t.Iterator[MeshwrightError]:
     """On every node, also after its next start: an agent that restarts may be told already to do without kube-proxy."""
-    if target != 2:
-        return
     late = [node for node in facts.nodes if node.replacement != TRUE or facts.destined(node) != TRUE]
     if late:
         wanted = "Cilium on all nodes: kube-proxy goes last"
@@ -57,10 +69,8 @@ def _others_well(facts: Facts, step: Step, _target: int) -> t.Iterator[Meshwrigh
         yield _no("etcd's quorum", f"at stake: {_names(down)} not Ready or without a vote", "one server at a time")
 
 
-def _kube_proxy_serves(facts: Facts, step: Step, target: int) -> t.Iterator[MeshwrightError]:
+def _kube_proxy_serves(facts: Facts, step: Step, _target: int) -> t.Iterator[MeshwrightError]:
     """Before Cilium leaves it to kube-proxy."""
-    if target != 1:
-        return
     own = [node for node in facts.nodes if node.name == step.node and not node.kube_proxy]
     off = [node for node in facts.servers if node.disables or node.started_disables]
     if own:
@@ -83,13 +93,21 @@ def _no(thing: str, seen: str, wanted: str) -> MeshwrightError:
     return MeshwrightError(thing, seen=seen, wanted=wanted, remedy=_AGAIN)
 
 
-_GUARDS: t.Mapping[str, tuple[Guard, ...]] = {
+_BOTH: t.Mapping[str, tuple[Guard, ...]] = {
     steps.FLIP: (_all_moved,),
     steps.UNCONFIGURE: (_chart_says_so,),
     steps.UNLABEL: (_chart_says_so,),
-    steps.DROP_IN: (_cilium_serves, _others_well),
-    steps.K3S: (_cilium_serves, _others_well),
-    steps.RESTART: (_kube_proxy_serves,),
-    steps.RULES: (_nobody_writes_them,),
 }
-GUARDED = frozenset(_GUARDS)
+# By target and kind.
+_GUARDS: t.Mapping[int, t.Mapping[str, tuple[Guard, ...]]] = {
+    2: {
+        **_BOTH, steps.DROP_IN: (_cilium_serves, _others_well), steps.K3S: (_cilium_serves, _others_well),
+        steps.RULES: (_nobody_writes_them,),
+    },
+    1: {
+        **_BOTH, steps.DROP_IN: (_others_well,), steps.K3S: (_others_well,), steps.RESTART: (_kube_proxy_serves,),
+    },
+}  # fmt: skip
+# Which of them read what agents say of themselves.
+_OF_ALL: frozenset[Guard] = frozenset({_all_moved, _cilium_serves})
+_OF_ITS_OWN: frozenset[Guard] = frozenset({_nobody_writes_them})

@@ -333,12 +333,15 @@ def evidence(seen: judge.Look) -> dict[str, t.Any]:
 
 
 def _proxyless(host: Host, wanted: t.Mapping[str, t.Any], check: bool) -> dict[str, t.Any]:
-    return {"evidence": evidence(look(host) if check else wait_proxyless(host, wanted["timeout"]))}
+    if not check:
+        wait_proxyless(host, wanted["timeout"])
+    return _observed(host, wanted, check)
 
 
 def _proxied(host: Host, wanted: t.Mapping[str, t.Any], check: bool) -> dict[str, t.Any]:
-    families = {network.version for network in _services(host, wanted).networks}
-    return {"evidence": evidence(look(host) if check else wait_proxied(host, families, wanted["timeout"]))}
+    if not check:
+        wait_proxied(host, {network.version for network in _services(host, wanted).networks}, wanted["timeout"])
+    return _observed(host, wanted, check)
 
 
 def _answered(host: Host, wanted: t.Mapping[str, t.Any], check: bool) -> dict[str, t.Any]:

@@ -32,7 +32,8 @@ options:
   state:
     description:
       - V(observed) tells what there is. Where k3s came up just now, it waits some seconds for what it starts.
-      - V(proxyless) and V(proxied) wait until kube-proxy is gone, or there with rules that it wrote itself.
+      - V(proxyless) and V(proxied) wait until kube-proxy is gone, or there with rules that it wrote itself. Then they
+        tell the same as V(observed).
       - V(answered) waits until a NodePort answers on the host's own addresses, and tells which proxy did it.
       - V(swept) removes the chains of kube-proxy and of the network policy controller, in their backend, one by one.
         Kubelet's and everybody else's stay, and so does a chain to which others lead. Refused while kube-proxy runs.
@@ -56,7 +57,7 @@ options:
     elements: int
     default: []
   health_ports:
-    description: The Services' C(healthCheckNodePort), each of which is asked by V(observed).
+    description: The Services' C(healthCheckNodePort), each of which is asked.
     type: list
     elements: int
     default: []
@@ -111,7 +112,7 @@ says:
   description:
     - What the host reports of itself, C(host), C(kube_proxy), C(kube_proxy_elsewhere), C(kube_proxy_mode), C(disables),
       C(started_disables), C(leftovers), C(flows) and C(dead_ports).
-  returned: when observed
+  returned: when observed, proxyless or proxied
   type: dict
 evidence:
   description:

@@ -5,11 +5,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_look, stage2_read, versions
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import (
+    stage2_guard,
+    stage2_look,
+    stage2_read,
+    versions,
+)
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_release import Release, settled
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import agents
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.client_kube import Kube
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.errors import MeshwrightError
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import Facts
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_steps import Step
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.waiting import CLOCK, Clock
 from ansible_collections.meshwright.k3s_cilium.plugins.plugin_utils.collect import plain
 
 REGISTERED = "__stage2_host"
@@ -33,6 +41,22 @@ def says(hostvars: t.Any, hosts: t.Mapping[str, str]) -> dict[str, stage2_read.H
             ports = tuple(told.get("dead_ports") or ())
             found[node] = stage2_read.HostSays(**{**told, "dead_ports": ports, "host": host})
     return found
+
+
+def guarded(
+    kube: Kube, hostvars: t.Any, hosts: t.Mapping[str, str], step: Step, clock: Clock = CLOCK
+) -> tuple[Facts, float]:
+    """As little as that step's guards read, since a node is out while it is asked; and the seconds for which agents
+    that were silent were waited for, as after a server's restart the API does not reach them all at once."""
+    release = settled(kube)
+    asked = stage2_guard.agents_heard(step)
+    heard, waited = (agents(kube, asked) if asked is None or asked else ()), 0.0
+    if any(agent.says is None for agent in heard):
+        begun = clock.now()
+        heard = stage2_look.answering(kube, _ANSWER, clock, only=asked)
+        waited = clock.now() - begun
+    words = stage2_read.Words(agents=heard, hosts=says(hostvars, hosts), release=release)
+    return stage2_read.facts(stage2_look.brief(kube, minor(release)), words), waited
 
 
 def look(

@@ -12,9 +12,23 @@ from stage2_world import World, in_turn
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_steps as steps
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_facts import Facts
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_guard import objections
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_guard import (
+    agents_heard,
+    guarded,
+    objections,
+)
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_plan import BACK, STAGE2, Options
-from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_steps import step
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_steps import Step, step
+
+
+def brief(facts: Facts, found: Step) -> Facts:
+    """What is left where only those agents are heard that the guards say they need, and hardly any list is read."""
+    heard = agents_heard(found)
+    nodes = (
+        replace(it, pods=(), announcers=(), replacement=it.replacement if heard is None or it.name in heard else "")
+        for it in facts.nodes
+    )
+    return replace(facts, nodes=tuple(nodes), budgets=(), services=(), record=None, operator_current=False)
 
 
 @pytest.mark.parametrize("direction", [STAGE2, BACK])
@@ -22,6 +36,7 @@ def test_not_in_the_way_of_a_plan(direction: str) -> None:
     world = World(3, 2, 3 - steps.TARGETS[direction], Options(agent_batch=2))
     for found in in_turn(world.plan(direction)):
         assert objections(world.facts(), found, direction) == (), found.id
+        assert objections(brief(world.facts(), found), found, direction) == (), f"{found.id} reads more than is asked"
         world.do(found)
     world.there(direction)
 
@@ -57,6 +72,20 @@ AT_2_WITH_PROXY = replace(
 def test_in_the_way_of_harm(facts: Facts, kind: str, node: str, direction: str, words: str) -> None:
     found = objections(facts, step(kind, "", steps.TARGETS[direction], node), direction)
     assert words in str(found[0]) and "run it again" in str(found[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "looked", "heard"),
+    [
+        (steps.RESTART, 2, False, set()), (steps.RESTART, 1, True, set()), (steps.UNLABEL, 2, True, set()),
+        (steps.RULES, 2, True, {"a0"}), (steps.K3S, 2, True, None), (steps.K3S, 1, True, set()),
+        (steps.FLIP, 1, True, None), (steps.CORDON, 2, False, set()),
+    ],
+)  # fmt: skip
+def test_no_more_is_asked_than_is_read(kind: str, stage: int, looked: bool, heard: set[str] | None) -> None:
+    """While it is asked, a node is out of traffic."""
+    found = step(kind, "", stage, "a0")
+    assert guarded(found) is looked and agents_heard(found) == heard
 
 
 def test_steps_that_do_no_harm_are_not_asked_for() -> None:

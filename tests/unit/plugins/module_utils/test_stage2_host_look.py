@@ -176,6 +176,13 @@ def test_what_is_missing_is_named(host: Fake, families: tuple[int, ...], said: s
         looking.wait_proxied(host, families, 2, host.clock)
 
 
+def test_what_came_or_went_is_told_as_it_is_then() -> None:
+    """The guards of other hosts' steps read it, without asking the host once more."""
+    assert act(Fake(), "proxyless")["raw"]["kube_proxy"] is False
+    there = Fake(held=[served(10249), served(10256)], saved=whole, pages=page("1.7e+09"))
+    assert act(there, "proxied", service_cidrs=["10.43.0.0/16"])["raw"]["kube_proxy"] is True
+
+
 def test_check_mode_waits_for_nothing() -> None:
     for state in ("proxyless", "proxied"):
         host = Fake(held=[served(10256)] if state == "proxyless" else [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from turned import Turned
 
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils import stage2_look
 from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.cilium_status import Agent, AgentSays
+from ansible_collections.meshwright.k3s_cilium.plugins.module_utils.stage2_read import Lists
 
 
 class Asked(Turned):
@@ -44,12 +46,19 @@ def test_each_kind_once() -> None:
     assert found.config_map == {"metadata": {"name": "cilium-config"}} and stage2_look.record(kube) is None
 
 
-@pytest.mark.parametrize(("silent", "waited"), [(0, 0.0), (3, 6.0), (99, 10.0)])
+def test_a_guard_reads_two_lists() -> None:
+    kube: Any = Asked()
+    found = stage2_look.brief(kube, (1, 20))
+    assert kube.counts == {"Node": 1, "CiliumNodeConfig": 1}
+    assert found == replace(Lists(), nodes=found.nodes, node_configs=found.node_configs)
+
+
+@pytest.mark.parametrize(("silent", "waited"), [(0, 0.0), (3, 3.0), (99, 10.0)])
 def test_agents_that_have_not_said_anything_yet(monkeypatch: pytest.MonkeyPatch, silent: int, waited: float) -> None:
     says = AgentSays("Ok", "", "True", 1, (), None, None, ())
     looks = 0
 
-    def agents(_kube: Any) -> tuple[Agent, ...]:
+    def agents(_kube: Any, _only: Any) -> tuple[Agent, ...]:
         nonlocal looks
         looks += 1
         return (Agent("one", True, False, "pod", "uid", True, None if looks <= silent else says),)
@@ -66,7 +75,7 @@ def test_nobody_waits_for_agents_that_are_not_expected(
 ) -> None:
     """On the way from flannel most nodes have none yet."""
     silent = tuple(Agent(name, True, False, "", "", False, None, "no pod") for name in ("one", "two"))
-    monkeypatch.setattr(stage2_look, "agents", lambda _kube: silent)
+    monkeypatch.setattr(stage2_look, "agents", lambda _kube, _only: silent)
     clock = Asked()
     assert stage2_look.answering(None, 10, clock, expected) == silent  # type: ignore[arg-type]
     assert clock.time == waited
