@@ -13,6 +13,7 @@ from meshlab.lab import Lab
 from meshlab.playbook import Run
 from meshlab.rollout import STAGE2, AgentWatch, Rolled, go
 from meshlab.service_probes import ServiceProbes
+from meshlab.trace import Trace
 from meshlab.workload import Workload
 
 testinfra_hosts = ["local://"]
@@ -58,7 +59,7 @@ def test_an_idle_cluster_loses_nothing(lab: Lab) -> None:
 def test_stage_2_is_not_noticed(lab: Lab, cluster: Cluster, members: dict[str, Host], filler: Workload) -> None:
     before = uids(cluster, filler.namespace)
     assert set(before.values()) == set(members), "every node has workload before its turn"
-    with ServiceProbes(lab, "stage2") as running, AgentWatch(lab) as watch:
+    with ServiceProbes(lab, "stage2") as running, AgentWatch(lab) as watch, Trace(lab) as trace:
         rolled = go(lab, STAGE2, name="stage2")
         rolled.run.succeeded()
     tell(rolled, running, members)
@@ -67,6 +68,7 @@ def test_stage_2_is_not_noticed(lab: Lab, cluster: Cluster, members: dict[str, H
     assert before.keys() & uids(cluster, filler.namespace).keys() == set(), "pods that no drain has moved"
     for name in members:
         assert "drain" in rolled.names(name)
+    print(*trace.explained([*running.seen.noticed, *running.seen.routed]), sep="\n")
     assert running.seen.noticed == [] and len(running.seen.routed) <= len(members)
 
 

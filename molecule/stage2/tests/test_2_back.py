@@ -13,6 +13,7 @@ from meshlab.lab import Lab
 from meshlab.playbook import Run
 from meshlab.rollout import BACK, AgentWatch, go
 from meshlab.service_probes import ServiceProbes
+from meshlab.trace import Trace
 from meshlab.workload import Workload
 
 testinfra_hosts = ["local://"]
@@ -27,7 +28,7 @@ def test_the_way_back_is_not_noticed(lab: Lab, cluster: Cluster, members: dict[s
     with Workload(cluster, "back-filler").spread(2 * len(members)) as filler:
         before = {pod.metadata.uid: pod.spec.node_name for pod in pods(cluster, filler)}
         assert set(before.values()) == set(members), "every node has workload before its turn"
-        with ServiceProbes(lab, "back") as running, AgentWatch(lab) as watch:
+        with ServiceProbes(lab, "back") as running, AgentWatch(lab) as watch, Trace(lab) as trace:
             rolled = go(lab, BACK, name="back")
             rolled.run.succeeded()
         after = {pod.metadata.uid for pod in pods(cluster, filler)}
@@ -37,6 +38,7 @@ def test_the_way_back_is_not_noticed(lab: Lab, cluster: Cluster, members: dict[s
         print(f"  {way}: {begin:.1f} to {end:.1f}: {why}")
     assert watch.strangers(rolled) == []
     assert before.keys() & after == set(), "pods that no drain has moved"
+    print(*trace.explained([*running.seen.noticed, *running.seen.routed]), sep="\n")
     assert running.seen.noticed == [] and len(running.seen.routed) <= len(members)
 
 
