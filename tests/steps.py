@@ -27,8 +27,9 @@ PLAY = ("ansible-playbook", "-i", "inventories/lab")
 # Scenarios in the order in which one cluster walks through them, those that need a cluster of their own, and of these
 # the ones that only `make test-full` runs.
 SHARED_SCENARIOS = ("default", "k3s_ha", "cilium_stage1", "bgp_udm")
+BETWEEN_STAGES = ("stage2_walk",)  # after the faults of stage 1
 OWN_SCENARIOS = ("greenfield_stage2", "bgp_vyos_ipv6")
-FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2", "stage2", "stage2_walk", "migrate_flannel")
+FULL_SCENARIOS = ("install_variants", "bgp_dualstack", "bgp_faults", "l2", "stage2", "migrate_flannel")
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,9 @@ def scenarios(names: Iterable[str], *, destroy: str = "never") -> tuple[Step, ..
 
 def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
     """The steps of a target of the Makefile."""
-    chosen, alone = names or SHARED_SCENARIOS + OWN_SCENARIOS, OWN_SCENARIOS + FULL_SCENARIOS
+    chosen, alone = names or SHARED_SCENARIOS + BETWEEN_STAGES + OWN_SCENARIOS, OWN_SCENARIOS + FULL_SCENARIOS
     shared = scenarios(name for name in chosen if name not in alone)
+    walk = (*scenarios(SHARED_SCENARIOS), FAULTS_CORE, *scenarios(BETWEEN_STAGES), *DOWN)
     own = scenarios((name for name in chosen if name in alone), destroy="always")
     fresh = (ARTIFACTS, *scenarios(names or chosen + FULL_SCENARIOS, destroy="always"))
     around = (*SANITY, REPORT, *CLEAN, RULES)
@@ -166,7 +168,7 @@ def plan(target: str, names: tuple[str, ...]) -> tuple[Step, ...]:
         "sanity": SANITY,
         "molecule": (ARTIFACTS, *shared, *own),
         "k3s": (ARTIFACTS, K3S),
-        "test": (*CHECK, *around, ARTIFACTS, *shared, FAULTS_CORE, *DOWN, *own, K3S_CORE),
+        "test": (*CHECK, *around, ARTIFACTS, *walk, *own, K3S_CORE),
         "test-full": (*THOROUGH, *around, *fresh, K3S, FRR, *faults),
         "bench": BENCH,
         "bench-stage2": BENCH_STAGE2,

@@ -13,6 +13,7 @@ import pytest
 from kubernetes import client, config
 from meshlab import fingerprint, stages
 from meshlab.cluster import Cluster
+from meshlab.down_watch import DownWatch
 from meshlab.host import Host
 from meshlab.lab import Lab
 from meshlab.rollout import BACK, STAGE2, begins, go
@@ -77,12 +78,14 @@ def test_a_controller_that_was_killed_is_followed_by_the_next(
 
 @pytest.mark.parametrize(("direction", "stage"), [(BACK, 1), (STAGE2, 2)])
 def test_back_and_there_again(lab: Lab, cluster: Cluster, members: dict[str, Host], direction: str, stage: int) -> None:
-    with ServiceProbes(lab, f"{direction}-walk", RATE, HOST_RATE) as running:
+    servers = {name: host.ip for name, host in members.items() if host.role == "server"}
+    with ServiceProbes(lab, f"{direction}-walk", RATE, HOST_RATE) as running, DownWatch(servers) as watch:
         rolled = go(lab, direction, name=f"{direction}-walk")
         rolled.run.succeeded()
     rolled.report(running.log)
     print(f"to stage {stage} in {rolled.run.seconds:.0f} s, own overhead {rolled.own(members)}")
     assert stages.problems(cluster, members, stage) == []
+    assert watch.ever_down == set(servers) and len(watch.most_down) == 1, "servers restart one at a time"
     unnoticed(running.seen, members)
 
 
